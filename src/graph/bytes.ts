@@ -1,0 +1,79 @@
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { InputError, systemReason } from "./errors.js";
+
+/** Random access to bytes that may be in memory or in a file; nothing is read before it is asked for. */
+export interface ByteSource {
+  /** What an error message calls this source. */
+  readonly label: string;
+  /** Bytes in all. */
+  readonly size: number;
+  /** The `length` bytes from `offset`. Throws {@link InputError} when the source has become shorter. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** A stretch of a source: where a tensor's payload lies. */
+export interface ByteRange {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Bytes already in memory; reads are views, not copies. */
+export function memoryBytes(bytes: Uint8Array, label = "the given bytes"): ByteSource {
+  return {
+    label,
+    size: bytes.length,
+    read(offset, length) {
+      if (offset + length > bytes.length) throw new InputError(label, `ends before byte ${offset + length}`);
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+}
+
+/**
+ * A file on disk. It is opened for each read and closed again, so that a reference into it needs no one to release it.
+ * Throws {@link InputError} when `path` is not a readable regular file.
+ */
+export function fileBytes(path: string): ByteSource {
+  const size = regularFileSize(path);
+  return {
+    label: path,
+    size,
+    read(offset, length) {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      let descriptor: number;
+      try {
+        descriptor = openSync(path, "r");
+      } catch (error) {
+        throw new InputError(path, `cannot be read: ${systemReason(error)}`);
+      }
+      try {
+        for (let done = 0; done < length; ) {
+          const count = readSync(descriptor, bytes, done, length - done, offset + done);
+          if (count === 0) throw new InputError(path, `ends at byte ${offset + done}, it was ${size} bytes long before`);
+          done += count;
+        }
+      } finally {
+        closeSync(descriptor);
+      }
+      return bytes;
+    },
+  };
+}
+
+function regularFileSize(path: string): number {
+  let stats;
+  try {
+    stats = statSync(path);
+  } catch (error) {
+    throw new InputError(path, `cannot be read: ${systemReason(error)}`);
+  }
+  if (stats.isDirectory()) throw new InputError(path, "is a folder, not a file", "name the .onnx file in it");
+  if (!stats.isFile()) throw new InputError(path, "is not a regular file");
+  return stats.size;
+}
+
+/** The bytes of a range. */
+export function readRange(range: ByteRange): Uint8Array {
+  return range.source.read(range.offset, range.length);
+}

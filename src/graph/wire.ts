@@ -1,0 +1,194 @@
+import { BufferReader } from "protobufjs/minimal.js";
+import type { ByteRange, ByteSource } from "./bytes.js";
+import { InputError } from "./errors.js";
+
+/** The 64 bits of a varint, as protobufjs hands them over. */
+type Long = ReturnType<BufferReader["int64"]>;
+
+/** One field of a message: its number and where (or what) its value is. */
+export type Field =
+  | { readonly kind: "varint"; readonly number: number; readonly start: number; readonly end: number; readonly value: Long }
+  | { readonly kind: "fixed32" | "fixed64" | "bytes"; readonly number: number; readonly start: number; readonly end: number };
+
+const WINDOW = 64 * 1024;
+/** Tag and length of a field: two varints of at most ten bytes. */
+const LONGEST_HEADER = 20;
+/** protobuf's own limit in C++ and Python, so that what those tools accept is accepted here. */
+const DEEPEST_NESTING = 100;
+
+/**
+ * Walks protobuf messages in a {@link ByteSource} field by field. Values are located, not loaded: a 2 GB payload is
+ * stepped over. Every length is checked against its enclosing message before anything is read or allocated.
+ */
+export class WireReader {
+  #reader = new BufferReader(Buffer.alloc(0));
+  #windowStart = 0;
+  readonly #trail: string[] = [];
+
+  constructor(readonly source: ByteSource) {}
+
+  /**
+   * Calls `visit` for each field of the message that lies in [start, end), in file order.
+   * `place` names the message in errors; it is only called when one occurs.
+   */
+  message(start: number, end: number, place: string, visit: (field: Field) => void): void {
+    if (this.#trail.length >= DEEPEST_NESTING) this.fail(`messages are nested more than ${DEEPEST_NESTING} deep`);
+    this.#trail.push(place);
+    for (let position = start; position < end; ) {
+      const field = this.#field(position, end);
+      position = field.end;
+      visit(field);
+    }
+    this.#trail.pop();
+  }
+
+  /** Throws an error that names the file and the place in it. */
+  fail(what: string, remedy?: string): never {
+    const place = this.#trail.filter((step) => step !== "").join(".");
+    throw new InputError(place === "" ? this.source.label : `${this.source.label}: ${place}`, what, remedy);
+  }
+
+  /** A varint as a whole number; negative values are two's complement. */
+  integer(field: Field): number {
+    const value = toNumber(this.#varint(field));
+    if (!Number.isSafeInteger(value)) this.fail(`field ${field.number} holds ${value}, which is out of range`);
+    return value;
+  }
+
+  /** A varint with all of its 64 bits. */
+  bigint(field: Field): bigint {
+    return toBigInt(this.#varint(field));
+  }
+
+  float(field: Field): number {
+    return this.#view(field, "fixed32", 4).getFloat32(0, true);
+  }
+
+  /** A copy of a field's bytes. */
+  bytes(field: Field): Uint8Array {
+    if (field.kind !== "bytes") this.#wrongType(field, "bytes");
+    const length = field.end - field.start;
+    const at = this.#require(field.start, length);
+    return Uint8Array.prototype.slice.call(this.#reader.buf, at, at + length);
+  }
+
+  text(field: Field): string {
+    if (field.kind !== "bytes") this.#wrongType(field, "a string");
+    const length = field.end - field.start;
+    const at = this.#require(field.start, length);
+    return Buffer.from(this.#reader.buf.buffer, this.#reader.buf.byteOffset + at, length).toString("utf8");
+  }
+
+  /** Where a length-delimited field's value lies, without reading it. */
+  range(field: Field): ByteRange {
+    if (field.kind !== "bytes") this.#wrongType(field, "bytes");
+    return { source: this.source, offset: field.start, length: field.end - field.start };
+  }
+
+  /** Adds the values of a repeated int64 field: packed or one by one, as protobuf readers must accept both. */
+  bigints(field: Field, into: bigint[]): void {
+    if (field.kind === "varint") {
+      into.push(this.bigint(field));
+      return;
+    }
+    if (field.kind !== "bytes") this.#wrongType(field, "integers");
+    for (let position = field.start; position < field.end; ) {
+      const at = this.#require(position, Math.min(10, field.end - position));
+      this.#reader.pos = at;
+      into.push(toBigInt(this.#read(() => this.#reader.int64())));
+      position += this.#reader.pos - at;
+      if (position > field.end) this.fail(`field ${field.number} ends inside a number`);
+    }
+  }
+
+  /** Adds the values of a repeated float field, packed or one by one. */
+  floats(field: Field, into: number[]): void {
+    if (field.kind === "fixed32") {
+      into.push(this.float(field));
+      return;
+    }
+    const bytes = this.bytes(field);
+    if (bytes.length % 4 !== 0) this.fail(`field ${field.number} ends inside a number`);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at < bytes.length; at += 4) into.push(view.getFloat32(at, true));
+  }
+
+  #field(position: number, end: number): Field {
+    const at = this.#require(position, Math.min(LONGEST_HEADER, end - position));
+    const reader = this.#reader;
+    reader.pos = at;
+    const tag = this.#read(() => reader.uint32());
+    const number = tag >>> 3;
+    if (number === 0) this.fail(`byte ${position} does not begin a protobuf field`, "the file is damaged or not ONNX");
+    let start = position + reader.pos - at;
+    switch (tag & 7) {
+      case 0: {
+        const value = this.#read(() => reader.int64());
+        return { kind: "varint", number, start, end: this.#within(position + reader.pos - at, end, number), value };
+      }
+      case 1:
+        return { kind: "fixed64", number, start, end: this.#within(start + 8, end, number) };
+      case 2: {
+        const { low, high } = this.#read(() => reader.uint64());
+        const length = (high >>> 0) * 2 ** 32 + (low >>> 0);
+        start = position + reader.pos - at;
+        return { kind: "bytes", number, start, end: this.#within(start + length, end, number) };
+      }
+      case 5:
+        return { kind: "fixed32", number, start, end: this.#within(start + 4, end, number) };
+      default:
+        return this.fail(`byte ${position} does not begin a protobuf field`, "the file is damaged or not ONNX");
+    }
+  }
+
+  #within(fieldEnd: number, end: number, number: number): number {
+    if (fieldEnd > end) {
+      this.fail(`is cut off: field ${number} needs ${fieldEnd - end} more bytes than there are`, "get the whole file");
+    }
+    return fieldEnd;
+  }
+
+  /** Runs one of protobufjs' reads, whose errors speak of its buffer and not of the file. */
+  #read<T>(read: () => T): T {
+    try {
+      return read();
+    } catch {
+      return this.fail("is cut off or damaged: a number does not end", "get the whole file");
+    }
+  }
+
+  /** Loads `length` bytes at `position` into the window, and says at which index of it they begin. */
+  #require(position: number, length: number): number {
+    const at = position - this.#windowStart;
+    if (at >= 0 && at + length <= this.#reader.len) return at;
+    const wanted = Math.min(Math.max(length, WINDOW), this.source.size - position);
+    const bytes = this.source.read(position, Math.max(wanted, length));
+    this.#reader = new BufferReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.#windowStart = position;
+    return 0;
+  }
+
+  /** int64() gives signed halves, so negative numbers come out right. */
+  #varint(field: Field): Long {
+    if (field.kind !== "varint") this.#wrongType(field, "an integer");
+    return field.value;
+  }
+
+  #view(field: Field, kind: Field["kind"], length: number): DataView {
+    if (field.kind !== kind) this.#wrongType(field, "a number");
+    const at = this.#require(field.start, length);
+    return new DataView(this.#reader.buf.buffer, this.#reader.buf.byteOffset + at, length);
+  }
+
+  #wrongType(field: Field, expected: string): never {
+    return this.fail(`field ${field.number} should hold ${expected}`, "the file is damaged or not ONNX");
+  }
+}
+
+function toNumber({ low, high }: Long): number {
+  return high * 2 ** 32 + (low >>> 0);
+}
+
+function toBigInt({ low, high }: Long): bigint {
+  return (BigInt(high) << 32n) | BigInt(low >>> 0);
+}

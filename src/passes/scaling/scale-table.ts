@@ -1,0 +1,66 @@
+import type { DataType } from "../../graph/data-type.js";
+
+/** What a parameter does in its layer. */
+export type ParameterRole = "kernel" | "bias" | "norm-scale" | "norm-bias" | "embedding" | "recurrent" | "other";
+
+/** What is known of one parameter from the architecture alone. */
+export interface ParameterFacts {
+  /** The initializer's name in the ONNX file. */
+  readonly name: string;
+  /** Its name where the model was made (PyTorch `named_parameters()`, Keras `variable.path`); null where unknown. */
+  readonly frameworkName: string | null;
+  /** The name of its layer: that of the kernel's node, or of the first node that uses a kernel-less parameter. */
+  readonly layer: string;
+  /** The operator that applies it. */
+  readonly op: string;
+  readonly role: ParameterRole;
+  readonly dtype: DataType;
+  readonly shape: readonly number[];
+  readonly elements: number;
+  /** Kernel layers before its layer on the longest path from a graph input. */
+  readonly depth: number;
+  /** Weights that enter one output unit; 1 for parameters that are no kernels. */
+  readonly fanIn: number;
+  /** Weights that leave one input unit; 1 for parameters that are no kernels. */
+  readonly fanOut: number;
+  /** The connection count that its scale was computed from; 0 where it has none. */
+  readonly connections: number;
+  /** How many operator inputs it feeds. */
+  readonly uses: number;
+}
+
+/** One row of a scale table. */
+export interface ScaleTableRow extends ParameterFacts {
+  /** S, the factor on this parameter's learning rate. */
+  readonly scale: number;
+}
+
+export type StrategyName = "additive" | "multiplicative" | "multiplicative-signed" | "depth" | "none";
+export type Convention = "layer" | "parameter" | "keras";
+
+/** The scale table, as `annotate --format json` prints it. */
+export interface ScaleTable {
+  readonly format: "caadam-scale-table";
+  readonly version: 1;
+  readonly model: {
+    readonly file: string;
+    /** Of the .onnx file; null for a model that has none. */
+    readonly sha256: string | null;
+    readonly opset: number;
+    readonly irVersion: number;
+    readonly producer: string;
+  };
+  readonly strategy: {
+    readonly name: StrategyName;
+    readonly gamma: number;
+    readonly convention: Convention;
+    readonly normalized: boolean;
+  };
+  readonly statistics: {
+    readonly minConnections: number;
+    readonly medianConnections: number;
+    readonly maxConnections: number;
+    readonly totalDepth: number;
+  };
+  readonly parameters: readonly ScaleTableRow[];
+}
