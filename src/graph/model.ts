@@ -1,3 +1,4 @@
+import type { ByteSource } from "./bytes.js";
 import type { DataType } from "./data-type.js";
 import type { Tensor } from "./tensor.js";
 
@@ -65,6 +66,7 @@ export interface Graph {
   readonly sparseInitializers: readonly SparseTensor[];
   readonly nodes: readonly Node[];
   readonly valueInfo: readonly ValueInfo[];
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** A model-local function (ONNX IR version 8). */
@@ -86,6 +88,8 @@ export interface ModelFunction {
 export interface Model {
   /** What error messages call the model: its path, if it came from a file. */
   readonly label: string;
+  /** The bytes that it was read from; undefined for a model made in memory. */
+  readonly source: ByteSource | undefined;
   readonly irVersion: number;
   /** Opset version by domain; the standard domain is "". */
   readonly opsetImports: ReadonlyMap<string, number>;

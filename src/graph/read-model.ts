@@ -106,7 +106,8 @@ class ModelReader {
     if (irVersion < 1 || opsetImports.size === 0) {
       throw new InputError(this.source.label, "does not say its IR version and opsets", remedy);
     }
-    return { label: this.source.label, irVersion, opsetImports, producerName, producerVersion, metadata, graph, functions };
+    const { source } = this;
+    return { label: source.label, source, irVersion, opsetImports, producerName, producerVersion, metadata, graph, functions };
   }
 
   #graph(at: Field, place: string): Graph {
@@ -119,6 +120,7 @@ class ModelReader {
       sparseInitializers: [] as SparseTensor[],
       nodes: [] as Node[],
       valueInfo: [] as ValueInfo[],
+      metadata: new Map<string, string>(),
     };
     this.#message(at, place, (field) => {
       switch (field.number) {
@@ -144,6 +146,9 @@ class ModelReader {
           graph.sparseInitializers.push(
             this.#sparseTensor(field, `sparse_initializer[${graph.sparseInitializers.length}]`),
           );
+          break;
+        case 16:
+          this.#entry(field, graph.metadata);
           break;
       }
     });

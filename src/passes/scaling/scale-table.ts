@@ -9,6 +9,8 @@ export interface ParameterFacts {
   readonly name: string;
   /** Its name where the model was made (PyTorch `named_parameters()`, Keras `variable.path`); null where unknown. */
   readonly frameworkName: string | null;
+  /** Its names there where it has several, such as the two biases of an LSTM in PyTorch; frameworkName is null then. */
+  readonly frameworkNames?: readonly string[];
   /** The name of its layer: that of the kernel's node, or of the first node that uses a kernel-less parameter. */
   readonly layer: string;
   /** The operator that applies it. */

@@ -1,0 +1,139 @@
+import { integerAttribute } from "../../graph/model.js";
+import { elementCount } from "../../graph/tensor.js";
+import { kerasVariableName } from "../structure/framework-names/keras.js";
+import type { Layer, Parameter } from "../structure/layers.js";
+import type { Structure } from "../structure/structure.js";
+import type { Convention, ScaleTable } from "./scale-table.js";
+import type { Counted } from "./strategies.js";
+
+/** Connection counts and depths of all parameters, as one convention counts them. */
+export interface Counts {
+  readonly of: ReadonlyMap<Parameter, Counted>;
+  readonly statistics: ScaleTable["statistics"];
+}
+
+/** What counts as a parameter's connections and depth. */
+export interface CountingConvention {
+  readonly name: Convention;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** Said once by whoever shows scales under this convention. */
+  readonly caution?: string;
+  count(structure: Structure): Counts;
+}
+
+export const conventions: ReadonlyMap<Convention, CountingConvention> = new Map(
+  (
+    [
+      {
+        name: "layer",
+        summary: "the paper's text: a layer's parameters share the scale of its kernel",
+        count: countByLayer,
+      },
+      {
+        name: "parameter",
+        summary: "what the reference's code intends: every parameter counts by itself",
+        count: countByParameter,
+      },
+      {
+        name: "keras",
+        summary: "the reference package caadam 0.1.1 as it runs: counts are shared by short name",
+        caution:
+          "convention keras repeats what caadam 0.1.1 does: parameters of one short name (such as every kernel) share the count of the last of them",
+        count: countByKerasName,
+      },
+    ] satisfies readonly CountingConvention[]
+  ).map((convention) => [convention.name, convention]),
+);
+
+function countByLayer({ layers, totalDepth }: Structure): Counts {
+  const of = new Map<Parameter, Counted>();
+  const kernels: number[] = [];
+  for (const { connections, depth, parameters } of layers) {
+    for (const parameter of parameters) {
+      of.set(parameter, { connections, depth });
+      if (isKernel(parameter)) kernels.push(elementCount(parameter.tensor.shape));
+    }
+  }
+  return { of, statistics: statisticsOf(kernels, totalDepth) };
+}
+
+function countByParameter({ layers }: Structure): Counts {
+  const variables = layers.flatMap(variablesOf);
+  const of = new Map<Parameter, Counted>();
+  for (const [depth, { parameter, connections }] of variables.entries()) {
+    if (!of.has(parameter)) of.set(parameter, { connections: connections ?? 0, depth });
+  }
+  const counted = variables.flatMap(({ connections }) => connections ?? []);
+  return { of, statistics: statisticsOf(counted, variables.length) };
+}
+
+/** The reference keeps counts in a dictionary keyed by the variable's short name: the last of a name wins. */
+function countByKerasName({ layers }: Structure): Counts {
+  const variables = layers.flatMap(variablesOf);
+  const byName = new Map<string, number>();
+  for (const { name, connections } of variables) if (connections !== undefined) byName.set(name, connections);
+  const of = new Map<Parameter, Counted>();
+  for (const [depth, { parameter, name }] of variables.entries()) {
+    if (!of.has(parameter)) of.set(parameter, { connections: byName.get(name) ?? 0, depth });
+  }
+  const counted = variables.flatMap(({ connections }) => connections ?? []);
+  return { of, statistics: statisticsOf(counted, variables.length) };
+}
+
+/** A parameter as a framework's variable. */
+interface Variable {
+  readonly parameter: Parameter;
+  readonly name: string;
+  /** The product of its dimensions, for rank 2 and above. */
+  readonly connections: number | undefined;
+}
+
+/** A layer's variables; those of a bidirectional layer, which ONNX stacks, one direction after the other. */
+function variablesOf(layer: Layer): readonly Variable[] {
+  const variables = layer.parameters.map((parameter): Variable => {
+    const shape = variableShape(layer, parameter);
+    return {
+      parameter,
+      name: kerasVariableName(layer, parameter) ?? parameter.tensor.name,
+      connections: shape.length > 1 ? elementCount(shape) : undefined,
+    };
+  });
+  return directionsOf(layer) === 2 ? [...variables, ...variables] : variables;
+}
+
+/**
+ * The shape that a framework gives a parameter. Exporters add axes of extent 1 to biases and norm parameters so that
+ * they broadcast. Recurrent tensors are one for each direction, and their bias a vector; but for GRU with
+ * linear_before_reset (Keras: reset_after), which keeps two rows of biases.
+ */
+function variableShape(layer: Layer, { tensor, role, operation }: Parameter): readonly number[] {
+  if (directionsOf(layer) !== undefined) {
+    const [, ...shape] = tensor.shape;
+    if (role !== "bias") return shape;
+    const isPair = operation.node.opType === "GRU" && integerAttribute(operation.node, "linear_before_reset", 0) !== 0;
+    return isPair ? [2, elementCount(shape) / 2] : shape;
+  }
+  const isVector = role === "bias" || role === "norm-scale" || role === "norm-bias";
+  return isVector ? tensor.shape.filter((extent) => extent !== 1) : tensor.shape;
+}
+
+/** 1 or 2 for ONNX's recurrent operators, whose tensors begin with that axis; undefined for all others. */
+function directionsOf({ op, parameters }: Layer): number | undefined {
+  return op === "LSTM" || op === "GRU" || op === "RNN" ? parameters[0]?.tensor.shape[0] : undefined;
+}
+
+/** Whether a parameter enters the statistics of convention `layer`. */
+export function isKernel({ role }: Parameter): boolean {
+  return role === "kernel" || role === "recurrent" || role === "embedding";
+}
+
+function statisticsOf(connections: readonly number[], totalDepth: number): ScaleTable["statistics"] {
+  if (connections.length === 0) {
+    return { minConnections: 0, medianConnections: 0, maxConnections: 0, totalDepth };
+  }
+  const sorted = connections.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const median = ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
+  return { minConnections: sorted[0] ?? 0, medianConnections: median, maxConnections: sorted.at(-1) ?? 0, totalDepth };
+}

@@ -1,0 +1,45 @@
+import type { Model } from "../../../graph/model.js";
+import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
+import { keras } from "./keras.js";
+import { torchExport } from "./torch-export.js";
+import { torchScript } from "./torchscript.js";
+
+/** Any other program: names that look like those of a PyTorch module are what they look like. */
+const unknownExporter: ExporterNaming = {
+  matches: () => true,
+  isMadeUp: () => false,
+  buffers: () => new Set(),
+  recover: ({ layers }): FrameworkNames =>
+    new Map(
+      layers.flatMap(({ parameters }) =>
+        parameters.map((parameter) => {
+          const { name } = parameter.tensor;
+          return [parameter, /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) ? [name] : []] as const;
+        }),
+      ),
+    ),
+};
+
+/** Exporters in the order in which they are tried. */
+const exporters: readonly ExporterNaming[] = [torchExport, torchScript, keras, unknownExporter];
+
+/** The naming of the exporter that wrote a model. */
+export function exporterNaming(model: Model): ExporterNaming {
+  return exporters.find((exporter) => exporter.matches(model)) ?? unknownExporter;
+}
+
+/** Recovers names, and takes back those that are not unique: a name stands for one tensor or for its copies. */
+export function recoverNames(naming: ExporterNaming, context: NamingContext): FrameworkNames {
+  const names = naming.recover(context);
+  const owners = new Map<string, Set<unknown>>();
+  for (const [parameter, ownNames] of names) {
+    const owner = context.original.get(parameter) ?? parameter;
+    for (const name of ownNames) owners.set(name, (owners.get(name) ?? new Set()).add(owner));
+  }
+  return new Map(
+    [...names].map(([parameter, ownNames]) => {
+      const isUnique = ownNames.every((name) => owners.get(name)?.size === 1);
+      return [parameter, isUnique || !naming.isMadeUp(parameter.tensor.name) ? ownNames : []];
+    }),
+  );
+}

@@ -1,0 +1,163 @@
+import { integerAttribute, type Node, stringAttribute } from "../../graph/model.js";
+import { elementCount } from "../../graph/tensor.js";
+import type { ParameterRole } from "../scaling/scale-table.js";
+
+/** Fans of a kernel as one operator applies it. */
+export interface Fans {
+  /** Weights that enter one output unit. */
+  readonly fanIn: number;
+  /** Weights that leave one input unit. */
+  readonly fanOut: number;
+  /** Output units: the size of a bias that shifts each of them. */
+  readonly units: number;
+}
+
+/** An operator input that may hold a kernel. `fans` gets the kernel's shape as the operator sees it. */
+export interface KernelInput {
+  readonly input: number;
+  readonly role: ParameterRole;
+  fans(node: Node, shape: readonly number[]): Fans;
+}
+
+/** How an operator applies parameters of its own. */
+export interface KernelOperator {
+  readonly kernels: readonly KernelInput[];
+  /** Inputs that shift or scale the operator's output. */
+  readonly others: readonly { readonly input: number; readonly role: ParameterRole }[];
+}
+
+/** The operators that apply kernels, by domain and type; undefined for all others. */
+export function kernelOperator(node: Node): KernelOperator | undefined {
+  return (node.domain === "" ? standard : node.domain === "com.microsoft" ? microsoft : undefined)?.get(node.opType);
+}
+
+/** Conv, W [C_out, C_in/group, ...kernel]: (C_in/group)·∏kernel and (C_out/group)·∏kernel. */
+const convolutionFans: KernelInput["fans"] = (node, [outputs = 1, inputsOfGroup = 1, ...kernel]) => {
+  const taps = elementCount(kernel);
+  const group = integerAttribute(node, "group", 1);
+  return { fanIn: inputsOfGroup * taps, fanOut: (outputs / group) * taps, units: outputs };
+};
+
+/** ConvTranspose, W [C_in, C_out/group, ...kernel]: the same with its own channel order. */
+const transposedConvolutionFans: KernelInput["fans"] = (node, [inputs = 1, outputsOfGroup = 1, ...kernel]) => {
+  const taps = elementCount(kernel);
+  const group = integerAttribute(node, "group", 1);
+  return { fanIn: (inputs / group) * taps, fanOut: outputsOfGroup * taps, units: outputsOfGroup * group };
+};
+
+/** The right factor of a product, [..., K, N]: each of N outputs sums K weights. */
+const rightFactorFans =
+  (transposeAttribute?: string): KernelInput["fans"] =>
+  (node, shape) => {
+    const isTransposed = transposeAttribute !== undefined && integerAttribute(node, transposeAttribute, 0) !== 0;
+    const [rows, columns] = matrix(shape, isTransposed);
+    return { fanIn: rows, fanOut: columns, units: columns };
+  };
+
+/** The left factor of a product, [..., M, K]: each of M outputs sums K weights. */
+const leftFactorFans =
+  (transposeAttribute?: string): KernelInput["fans"] =>
+  (node, shape) => {
+    const isTransposed = transposeAttribute !== undefined && integerAttribute(node, transposeAttribute, 0) !== 0;
+    const [rows, columns] = matrix(shape, isTransposed);
+    return { fanIn: columns, fanOut: rows, units: rows };
+  };
+
+/** The last two axes; a vector is a matrix of one column. */
+function matrix(shape: readonly number[], isTransposed: boolean): readonly [rows: number, columns: number] {
+  const [rows = 1, columns = 1] = shape.length < 2 ? shape : shape.slice(-2);
+  return isTransposed ? [columns, rows] : [rows, columns];
+}
+
+/** Gather from an embedding table, [V, D]: V and D. */
+const embeddingFans: KernelInput["fans"] = (node, shape) => {
+  const axis = integerAttribute(node, "axis", 0);
+  const entries = shape.at(axis) ?? 1;
+  const width = elementCount(shape) / Math.max(entries, 1);
+  return { fanIn: entries, fanOut: width, units: width };
+};
+
+/** LSTM, GRU, RNN; W [directions, gates·hidden, input], R [directions, gates·hidden, hidden]. */
+const recurrentFans: KernelInput["fans"] = (node, [directions = 1, gates = 1, inputs = 1]) => ({
+  fanIn: inputs,
+  fanOut: gates,
+  units: directions * integerAttribute(node, "hidden_size", gates),
+});
+
+/** Einsum: letters summed over enter an output unit, letters that only this operand brings leave an input unit. */
+const einsumFans =
+  (operand: number): KernelInput["fans"] =>
+  (node, shape) => {
+    const [left = "", explicit] = (stringAttribute(node, "equation") ?? "").replaceAll(" ", "").split("->");
+    const terms = left.split(",");
+    const output = explicit ?? lettersUsedOnce(left);
+    // An ellipsis stands for leading axes that all operands share: the letters count from the end.
+    const letters = (terms[operand] ?? "").replace("...", "");
+    const others = terms.filter((_, index) => index !== operand).join("");
+    const extent = (letter: string) => shape[shape.length - letters.length + letters.indexOf(letter)] ?? 1;
+    const product = (chosen: readonly string[]) => elementCount(chosen.map(extent));
+    const fanIn = product([...letters].filter((letter) => !output.includes(letter)));
+    const fanOut = product([...letters].filter((letter) => output.includes(letter) && !others.includes(letter)));
+    return { fanIn, fanOut, units: fanOut };
+  };
+
+function lettersUsedOnce(text: string): string {
+  return [...text].filter((letter) => letter !== "," && text.split(letter).length === 2).join("");
+}
+
+const bias = (input: number) => ({ input, role: "bias" }) as const;
+const kernel = (input: number, fans: KernelInput["fans"], role: ParameterRole = "kernel"): KernelInput => ({
+  input,
+  role,
+  fans,
+});
+
+const convolution: KernelOperator = { kernels: [kernel(1, convolutionFans)], others: [bias(2)] };
+const gemm: KernelOperator = {
+  kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))],
+  others: [bias(2)],
+};
+const recurrent: KernelOperator = {
+  kernels: [kernel(1, recurrentFans), kernel(2, recurrentFans, "recurrent")],
+  others: [bias(3), { input: 7, role: "other" }],
+};
+
+const standard: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOperator>([
+  ["Conv", convolution],
+  ["ConvInteger", { ...convolution, others: [] }],
+  ["QLinearConv", { kernels: [kernel(3, convolutionFans)], others: [bias(8)] }],
+  ["DeformConv", { ...convolution, others: [bias(3)] }],
+  ["ConvTranspose", { kernels: [kernel(1, transposedConvolutionFans)], others: [bias(2)] }],
+  ["Gemm", gemm],
+  ["MatMul", { kernels: [kernel(1, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
+  ["MatMulInteger", { kernels: [kernel(1, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
+  ["QLinearMatMul", { kernels: [kernel(3, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
+  ["Gather", { kernels: [kernel(0, embeddingFans, "embedding")], others: [] }],
+  ["LSTM", recurrent],
+  ["GRU", recurrent],
+  ["RNN", recurrent],
+  ["Einsum", { kernels: [1, 0, 2, 3].map((operand) => kernel(operand, einsumFans(operand))), others: [] }],
+]);
+
+/** ONNX Runtime's fused operators, as its optimizer and its transformer tools write them. */
+const microsoft: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOperator>([
+  ["FusedConv", convolution],
+  ["FusedGemm", gemm],
+  [
+    "FusedMatMul",
+    { kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))], others: [] },
+  ],
+  ["QGemm", { kernels: [kernel(3, rightFactorFans("transB"))], others: [bias(6)] }],
+  ["Attention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],
+  ["QAttention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],
+  [
+    "EmbedLayerNormalization",
+    {
+      kernels: [2, 3, 4].map((table) => kernel(table, embeddingFans, "embedding")),
+      others: [
+        { input: 5, role: "norm-scale" },
+        { input: 6, role: "norm-bias" },
+      ],
+    },
+  ],
+]);
