@@ -111,6 +111,7 @@ export function modelOf(graph: Graph, opset = 21, irVersion = 10): Model {
   return {
     label: graph.name,
     source: undefined,
+    externalFiles: [],
     irVersion,
     opsetImports: new Map([["", opset], ...[...domains].filter((domain) => domain !== "").map((domain) => [domain, 1] as const)]),
     producerName: "caadam-onnx",

@@ -5,6 +5,8 @@ import { InputError, systemReason } from "./errors.js";
 
 /** Opens the external data files of one model (ONNX's ExternalData.md), each of them once. */
 export interface ExternalData {
+  /** The names of the files opened so far, relative to the model's folder. */
+  files(): readonly string[];
   /**
    * The stretch that a tensor's `external_data` entries name.
    * Throws {@link InputError} when it is missing, too short for `expectedLength`, or outside the model's own folder.
@@ -16,6 +18,7 @@ export interface ExternalData {
 export function externalDataOf(modelPath: string | undefined): ExternalData {
   const opened = new Map<string, ByteSource>();
   return {
+    files: () => [...opened.keys()],
     locate(tensorName, entries, expectedLength) {
       const where = `${modelPath ?? "the given bytes"}: initializer "${tensorName}"`;
       const location = entries.get("location");

@@ -90,6 +90,8 @@ export interface Model {
   readonly label: string;
   /** The bytes that it was read from; undefined for a model made in memory. */
   readonly source: ByteSource | undefined;
+  /** The files beside it that hold its external data. */
+  readonly externalFiles: readonly string[];
   readonly irVersion: number;
   /** Opset version by domain; the standard domain is "". */
   readonly opsetImports: ReadonlyMap<string, number>;

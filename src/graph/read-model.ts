@@ -106,8 +106,9 @@ class ModelReader {
     if (irVersion < 1 || opsetImports.size === 0) {
       throw new InputError(this.source.label, "does not say its IR version and opsets", remedy);
     }
-    const { source } = this;
-    return { label: source.label, source, irVersion, opsetImports, producerName, producerVersion, metadata, graph, functions };
+    const { source, externalData } = this;
+    const externalFiles = externalData.files();
+    return { label: source.label, source, externalFiles, irVersion, opsetImports, producerName, producerVersion, metadata, graph, functions };
   }
 
   #graph(at: Field, place: string): Graph {

@@ -41,31 +41,60 @@ export function tensorFrom(name: string, dataType: DataType, shape: readonly num
 }
 
 /**
+ * The values as ONNX raw_data: row-major, little-endian, types below 8 bits packed.
+ * Throws {@link InputError} for strings.
+ */
+export function rawBytes(tensor: Tensor): Uint8Array {
+  const { payload, dataType } = tensor;
+  switch (payload.kind) {
+    case "none":
+      return new Uint8Array(rawByteLength(dataType, tensor.shape));
+    case "raw":
+      return readRange(payload.range);
+    case "typed":
+      switch (payload.field) {
+        case "float_data":
+        case "double_data":
+          return Buffer.concat(payload.ranges.map(readRange));
+        case "int32_data":
+        case "int64_data":
+        case "uint64_data":
+          return integerBytes(varints(payload.ranges), Math.max(bitsOf(dataType) / 8, 1));
+        case "string_data":
+          throw new InputError(`tensor "${tensor.name}"`, "holds strings, which have no raw bytes");
+      }
+  }
+}
+
+/**
  * The values of an int32 or int64 tensor (shapes, axes, indices) as numbers, 64-bit extremes clamped to safe integers.
  * Throws {@link InputError} for other types.
  */
 export function readIntegers(tensor: Tensor): readonly number[] {
-  const { payload, dataType } = tensor;
+  const { dataType } = tensor;
   if (dataType !== "int64" && dataType !== "int32") {
     throw new InputError(`tensor "${tensor.name}"`, `holds ${dataType}, integers were expected`);
   }
-  switch (payload.kind) {
-    case "none":
-      return [];
-    case "raw": {
-      const bytes = readRange(payload.range);
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      return Array.from({ length: elementCount(tensor.shape) }, (_, index) =>
-        dataType === "int64" ? toSafeInteger(view.getBigInt64(index * 8, true)) : view.getInt32(index * 4, true),
-      );
-    }
-    case "typed": {
-      const values: bigint[] = [];
-      for (const range of payload.ranges) {
-        const { source, offset, length } = range;
-        new WireReader(source).bigints({ kind: "bytes", number: 0, start: offset, end: offset + length }, values);
-      }
-      return values.map(toSafeInteger);
-    }
+  const bytes = rawBytes(tensor);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const size = bitsOf(dataType) / 8;
+  return Array.from({ length: Math.floor(bytes.length / size) }, (_, index) =>
+    dataType === "int64" ? toSafeInteger(view.getBigInt64(index * size, true)) : view.getInt32(index * size, true),
+  );
+}
+
+function varints(ranges: readonly ByteRange[]): readonly bigint[] {
+  const values: bigint[] = [];
+  for (const { source, offset, length } of ranges) {
+    new WireReader(source).bigints({ kind: "bytes", number: 0, start: offset, end: offset + length }, values);
   }
+  return values;
+}
+
+function integerBytes(values: readonly bigint[], size: number): Uint8Array {
+  const bytes = new Uint8Array(values.length * size);
+  for (const [index, value] of values.entries()) {
+    for (let byte = 0; byte < size; byte++) bytes[index * size + byte] = Number((value >> BigInt(8 * byte)) & 255n);
+  }
+  return bytes;
 }

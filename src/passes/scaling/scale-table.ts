@@ -46,7 +46,7 @@ export interface ScaleTable {
   readonly version: 1;
   readonly model: {
     readonly file: string;
-    /** Of the .onnx file; null for a model that has none. */
+    /** Of the .onnx file; null for a model that has none, or where it was not asked for. */
     readonly sha256: string | null;
     readonly opset: number;
     readonly irVersion: number;

@@ -76,14 +76,17 @@ export function scalesOf(structure: Structure, options: ScaleOptions = {}): Scal
   };
 }
 
-/** The scale table of a model that was read from a file or from bytes, as `annotate --format json` prints it. */
-export function scaleTable(model: Model, scales: Scales): ScaleTable {
+/**
+ * The scale table of a model, as `annotate --format json` prints it.
+ * @param options `isIdentified: false` leaves out the SHA-256 of the file, which takes reading all of it
+ */
+export function scaleTable(model: Model, scales: Scales, { isIdentified = true } = {}): ScaleTable {
   return {
     format: "caadam-scale-table",
     version: 1,
     model: {
       file: basename(model.label),
-      sha256: model.source === undefined ? null : sha256(model.source),
+      sha256: model.source === undefined || !isIdentified ? null : sha256(model.source),
       opset: model.opsetImports.get("") ?? 0,
       irVersion: model.irVersion,
       producer: [model.producerName, model.producerVersion].filter((part) => part !== "").join(" "),

@@ -1,0 +1,169 @@
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import pc from "picocolors";
+import type { CommandModule } from "yargs";
+import {
+  conventions,
+  embedScaleTable,
+  type ExportFormat,
+  exportFormats,
+  InputError,
+  readModel,
+  type ScaleTable,
+  scalesOf,
+  scaleTable,
+  strategies,
+  structureOf,
+  type TableFormat,
+  tableFormats,
+  writeFile,
+} from "../src/index.js";
+import { comparisonReport, scaleReport, sortOrders } from "./scale-report.js";
+import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
+
+const strategyNames = [...strategies.keys()];
+const conventionNames = [...conventions.keys()];
+const textTables: ReadonlyMap<string, TableFormat> = new Map(Object.entries(tableFormats));
+const exports: ReadonlyMap<string, ExportFormat> = new Map(Object.entries(exportFormats));
+const formatNames = ["table", ...textTables.keys(), ...exports.keys()];
+
+interface AnnotateOptions extends CommonOptions {
+  readonly models: readonly string[];
+  readonly strategy: (typeof strategyNames)[number];
+  readonly gamma: number | undefined;
+  readonly convention: (typeof conventionNames)[number];
+  readonly normalize: boolean;
+  readonly freeze: readonly string[];
+  readonly train: readonly string[];
+  readonly "all-strategies": boolean;
+  readonly sort: (typeof sortOrders)[number];
+  readonly format: string;
+  readonly output: string | undefined;
+  readonly embed: string | undefined;
+}
+
+const globs = { type: "string", array: true, nargs: 1, default: [] as string[], defaultDescription: "none" } as const;
+const file = { type: "string", requiresArg: true } as const;
+
+/** `caadam-onnx annotate`: what CaAdam would do to the layers of a model. */
+export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
+  command: "annotate <models..>",
+  describe: "Show depth, fans, connections and learning-rate scale of every parameter",
+  builder: (yargs) =>
+    yargs
+      .positional("models", { type: "string", array: true, demandOption: true, describe: "ONNX files; several are compared" })
+      .options({
+        strategy: { choices: strategyNames, default: "multiplicative" as const, describe: summaries(strategies) },
+        gamma: { type: "number", requiresArg: true, describe: "How strong the strategy is; each has its own default" },
+        convention: { choices: conventionNames, default: "layer" as const, describe: summaries(conventions) },
+        normalize: { type: "boolean", default: false, describe: "Divide scales by their element-weighted geometric mean" },
+        freeze: { ...globs, describe: "Leave out parameters whose name matches this pattern; may be repeated" },
+        train: { ...globs, describe: "Take in parameters that would be left out; may be repeated" },
+        "all-strategies": { type: "boolean", default: false, describe: "All strategies beside each other" },
+        sort: { choices: sortOrders, default: "layer" as const, describe: "Order of the rows; numbers greatest first" },
+        format: { choices: formatNames, default: "table", describe: formatSummaries() },
+        output: { ...file, alias: "o", describe: "Write to this file" },
+        embed: { ...file, describe: "Also write the model, with its scale table in metadata_props, to this file" },
+      })
+      .example("$0 annotate model.onnx", "The table")
+      .example("$0 annotate model.onnx --all-strategies", "What each strategy would do")
+      .example("$0 annotate model.onnx --format pytorch -o caadam_scales.py", "Parameter groups for PyTorch")
+      .example("$0 annotate model.onnx --freeze '*' --train 'head.*'", "When only the head is trained")
+      .example("$0 annotate before.onnx after.onnx", "Two models beside each other"),
+  handler: (options) => annotate(options, processTerminal(options)),
+};
+
+function annotate(options: AnnotateOptions, terminal: Terminal): void {
+  const { models, format, output, embed } = options;
+  refuseContradictions(options);
+  const [first, ...others] = models.map((path) => annotatedModel(path, options, terminal));
+  if (first === undefined) throw new InputError("annotate", "names no model");
+
+  const text = formatted(format, [first, ...others], options.sort, output === undefined ? terminal : plainPage);
+  if (output === undefined) terminal.out(text);
+  else {
+    writeFile(output, text);
+    terminal.message("note", `wrote ${output}`);
+  }
+  if (embed !== undefined) {
+    embedScaleTable(first.model, first.tables[0], embed);
+    terminal.message("note", `wrote ${embed}`);
+  }
+}
+
+const plainPage = { columns: undefined, colors: pc.createColors(false) };
+
+/** A model with its scale tables, one for each strategy that was asked for. */
+interface AnnotatedModel {
+  readonly model: ReturnType<typeof readModel>;
+  readonly tables: readonly [ScaleTable, ...ScaleTable[]];
+}
+
+function annotatedModel(path: string, options: AnnotateOptions, terminal: Terminal): AnnotatedModel {
+  const { gamma, convention, normalize, freeze, train, embed, format } = options;
+  const model = readModel(path);
+  const structure = structureOf(model, { freeze, train });
+  for (const warning of structure.warnings) terminal.message("warning", `${path}: ${warning}`);
+  const caution = conventions.get(convention)?.caution;
+  if (caution !== undefined) terminal.message("note", caution);
+  if (structure.frozen.length > 0) terminal.message("note", `${path}: ${structure.frozen.length} initializers are frozen`);
+
+  // A hash costs a pass over the whole file: only for those who get to see it.
+  const isIdentified = embed !== undefined || (format !== "table" && format !== "csv" && format !== "markdown");
+  const tableOf = (strategy: AnnotateOptions["strategy"]) => {
+    const scales = scalesOf(structure, { strategy, convention, normalize, ...(gamma === undefined ? {} : { gamma }) });
+    return scaleTable(model, scales, { isIdentified });
+  };
+  if (!options["all-strategies"]) return { model, tables: [tableOf(options.strategy)] };
+  const [first = options.strategy, ...others] = strategyNames.filter((name) => name !== "none");
+  return { model, tables: [tableOf(first), ...others.map(tableOf)] };
+}
+
+function formatted(
+  format: string,
+  models: readonly [AnnotatedModel, ...AnnotatedModel[]],
+  sort: AnnotateOptions["sort"],
+  page: Pick<Terminal, "columns" | "colors">,
+): string {
+  const [{ tables }] = models;
+  const all = models.flatMap((model) => model.tables);
+  return (
+    textTables.get(format)?.generate(all) ??
+    exports.get(format)?.generate(tables[0]) ??
+    (models.length === 1 ? scaleReport(tables, sort, page) : comparisonReport(all, page))
+  );
+}
+
+function refuseContradictions(options: AnnotateOptions): void {
+  const { models, format, output, embed, gamma } = options;
+  const isSingle = models.length === 1 && !options["all-strategies"];
+  if (embed !== undefined && !isSingle) throw new InputError("--embed", "takes one model and one strategy");
+  if (exports.has(format) && !isSingle) throw new InputError(`--format ${format}`, "takes one model and one strategy");
+  if (options["all-strategies"] && models.length > 1) throw new InputError("--all-strategies", "takes one model");
+  if (options["all-strategies"] && gamma !== undefined) {
+    throw new InputError("--gamma", "means another thing to each strategy", "leave it out, or name one --strategy");
+  }
+  if (output === undefined) return;
+  const overwritten = [...models, ...(embed === undefined ? [] : [embed])].find((path) => isSameFile(path, output));
+  if (overwritten !== undefined) throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const real = (path: string) => {
+    try {
+      return realpathSync(path);
+    } catch {
+      return resolve(path);
+    }
+  };
+  return real(a) === real(b);
+}
+
+function summaries(registry: ReadonlyMap<string, { readonly summary: string }>): string {
+  return [...registry].map(([name, { summary }]) => `${name}: ${summary}`).join("\n");
+}
+
+function formatSummaries(): string {
+  const described = [...textTables, ...exports].map(([name, { describe }]) => `${name}: ${describe}`);
+  return ["table: for people", ...described].join("\n");
+}

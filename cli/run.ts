@@ -1,0 +1,53 @@
+import yargs from "yargs";
+import { InputError, oneLine } from "../src/graph/errors.js";
+import { annotateCommand } from "./annotate.js";
+import { type CommonOptions, processTerminal } from "./terminal.js";
+
+/** What the shell learns: done, our fault, the user's input. */
+export type ExitCode = 0 | 1 | 2;
+
+/** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
+export async function run(args: readonly string[]): Promise<ExitCode> {
+  const program = yargs([...args])
+    .scriptName("caadam-onnx")
+    .usage("$0 <command>\n\nConnection-aware training of ONNX models.")
+    .options({
+      quiet: { type: "boolean", default: false, describe: "No notes on standard error", group: "Common options:" },
+      verbose: { type: "boolean", default: false, describe: "Stack traces of errors", group: "Common options:" },
+      json: { type: "boolean", default: false, describe: "Messages as JSON, one a line", group: "Common options:" },
+    })
+    .command(annotateCommand)
+    .demandCommand(1, "no command was given")
+    .recommendCommands()
+    .strict()
+    .parserConfiguration({ "duplicate-arguments-array": false })
+    .wrap(Math.min(process.stdout.columns ?? 100, 110))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new InputError("arguments", message.split("\n")[0] ?? message, "see caadam-onnx --help");
+    });
+  try {
+    await program.parseAsync();
+    return 0;
+  } catch (error) {
+    return report(error, commonOptions(args));
+  }
+}
+
+function report(error: unknown, options: CommonOptions): ExitCode {
+  const terminal = processTerminal(options);
+  const stack = options.verbose && error instanceof Error ? error.stack : undefined;
+  if (stack !== undefined) process.stderr.write(`${stack}\n`);
+  if (error instanceof InputError) {
+    terminal.message("error", error.message);
+    return 2;
+  }
+  const what = oneLine(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  terminal.message("error", `${what}. This is a bug: please report it with the command, and what --verbose adds to it.`);
+  return 1;
+}
+
+/** An error may come before the arguments are parsed. */
+function commonOptions(args: readonly string[]): CommonOptions {
+  return { quiet: args.includes("--quiet"), verbose: args.includes("--verbose"), json: args.includes("--json") };
+}

@@ -1,0 +1,43 @@
+import pc from "picocolors";
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Messages as JSON, one object a line. */
+  readonly json: boolean;
+}
+
+export type MessageKind = "note" | "warning" | "error";
+
+/** Where a command's output goes, and how. */
+export interface Terminal {
+  /** Columns to fit into; undefined where lines may be as long as they are. */
+  readonly columns: number | undefined;
+  readonly colors: ReturnType<typeof pc.createColors>;
+  /** The result of the command. */
+  out(text: string): void;
+  /** Something to tell the person: one line. */
+  message(kind: MessageKind, text: string): void;
+}
+
+/** Results on standard output, messages on standard error; colours only on a terminal, and not under NO_COLOR. */
+export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "json">): Terminal {
+  const { stdout, stderr } = process;
+  const messageColors = pc.createColors(hasColors(stderr));
+  return {
+    columns: stdout.isTTY ? stdout.columns : undefined,
+    colors: pc.createColors(hasColors(stdout)),
+    out: (text) => void stdout.write(text),
+    message(kind, text) {
+      if (quiet && kind === "note") return;
+      const paint = { note: messageColors.dim, warning: messageColors.yellow, error: messageColors.red }[kind];
+      const line = kind === "note" ? text : `${kind}: ${text}`;
+      stderr.write(json ? `${JSON.stringify({ event: kind, message: text })}\n` : `${paint(line)}\n`);
+    },
+  };
+}
+
+function hasColors(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && (process.env["NO_COLOR"] ?? "") === "";
+}

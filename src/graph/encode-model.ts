@@ -1,0 +1,129 @@
+import { createRequire } from "node:module";
+import type { onnx } from "onnx-proto";
+import { dataTypeCode } from "./data-type.js";
+import { InputError } from "./errors.js";
+import type { Attribute, Dimension, Graph, Model, Node, ValueInfo, ValueType } from "./model.js";
+import { rawBytes, type Tensor } from "./tensor.js";
+
+/** onnx-proto takes longer to load than most models to read: only who writes a new model waits for it. */
+const messages = lazily(() => (createRequire(import.meta.url)("onnx-proto") as typeof import("onnx-proto")).onnx);
+
+/**
+ * A model that was built here, as the bytes of a .onnx file. For a model that was read from a file, patch the file
+ * instead: this writes what onnx-proto's message classes (ONNX 1.10) hold, with all payloads embedded.
+ * @throws InputError for a model with local functions (inline them first) and for types that came after ONNX 1.10
+ */
+export function encodeModel(model: Model): Uint8Array {
+  if (model.functions.length > 0) throw new InputError(model.label, "still has model-local functions", "inline them first");
+  return messages().ModelProto.encode({
+    irVersion: model.irVersion,
+    producerName: model.producerName,
+    producerVersion: model.producerVersion,
+    opsetImport: [...model.opsetImports].map(([domain, version]) => ({ domain, version })),
+    metadataProps: [...model.metadata].map(([key, value]) => ({ key, value })),
+    graph: graphProto(model.graph),
+  }).finish();
+}
+
+function graphProto(graph: Graph): onnx.IGraphProto {
+  return {
+    name: graph.name,
+    node: graph.nodes.map(nodeProto),
+    initializer: graph.initializers.map(tensorProto),
+    input: graph.inputs.map(valueInfoProto),
+    output: graph.outputs.map(valueInfoProto),
+    valueInfo: graph.valueInfo.map(valueInfoProto),
+  };
+}
+
+function nodeProto(node: Node): onnx.INodeProto {
+  return {
+    name: node.name,
+    domain: node.domain,
+    opType: node.opType,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: [...node.attributes].map(([name, attribute]) => ({ name, ...attributeValue(name, attribute) })),
+  };
+}
+
+function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProto {
+  const { AttributeType } = messages().AttributeProto;
+  switch (attribute.kind) {
+    case "float":
+      return { type: AttributeType.FLOAT, f: attribute.value };
+    case "int":
+      return { type: AttributeType.INT, i: long(attribute.value) };
+    case "string":
+      return { type: AttributeType.STRING, s: attribute.value };
+    case "tensor":
+      return { type: AttributeType.TENSOR, t: tensorProto(attribute.value) };
+    case "graph":
+      return { type: AttributeType.GRAPH, g: graphProto(attribute.value) };
+    case "type":
+      return { type: AttributeType.TYPE_PROTO, tp: typeProto(attribute.value) ?? null };
+    case "floats":
+      return { type: AttributeType.FLOATS, floats: [...attribute.value] };
+    case "ints":
+      return { type: AttributeType.INTS, ints: attribute.value.map(long) };
+    case "strings":
+      return { type: AttributeType.STRINGS, strings: [...attribute.value] };
+    case "tensors":
+      return { type: AttributeType.TENSORS, tensors: attribute.value.map(tensorProto) };
+    case "graphs":
+      return { type: AttributeType.GRAPHS, graphs: attribute.value.map(graphProto) };
+    case "types":
+      return { type: AttributeType.TYPE_PROTOS, typeProtos: attribute.value.map((type) => typeProto(type) ?? {}) };
+    case "sparse-tensor":
+    case "sparse-tensors":
+    case "reference":
+      throw new InputError(`attribute "${name}"`, `is a ${attribute.kind}, which cannot be written to a new model`);
+  }
+}
+
+function tensorProto(tensor: Tensor): onnx.ITensorProto {
+  const { name, shape, dataType } = tensor;
+  return { name, dims: [...shape], dataType: dataTypeCode(dataType), rawData: rawBytes(tensor) };
+}
+
+function valueInfoProto({ name, type }: ValueInfo): onnx.IValueInfoProto {
+  return { name, type: typeProto(type) ?? null };
+}
+
+function typeProto(type: ValueType | undefined): onnx.ITypeProto | undefined {
+  switch (type?.kind) {
+    case undefined:
+      return undefined;
+    case "tensor":
+    case "sparse-tensor": {
+      const message = {
+        elemType: dataTypeCode(type.dataType),
+        shape: type.shape === undefined ? null : { dim: type.shape.map(dimensionProto) },
+      };
+      return type.kind === "tensor" ? { tensorType: message } : { sparseTensorType: message };
+    }
+    case "sequence":
+      return { sequenceType: { elemType: typeProto(type.element) ?? null } };
+    case "map":
+      return { mapType: { keyType: dataTypeCode(type.key), valueType: typeProto(type.value) ?? null } };
+    case "optional":
+    case "opaque":
+      throw new InputError("a value", `has the type ${type.kind}, which cannot be written to a new model`);
+  }
+}
+
+function dimensionProto(dimension: Dimension): { dimValue?: number; dimParam?: string } {
+  if (typeof dimension === "number") return { dimValue: dimension };
+  return dimension === null ? {} : { dimParam: dimension };
+}
+
+/** protobufjs takes 64-bit integers as two halves. */
+function long(value: bigint): { low: number; high: number; unsigned: boolean } {
+  const bits = BigInt.asIntN(64, value);
+  return { low: Number(BigInt.asIntN(32, bits)), high: Number(BigInt.asIntN(32, bits >> 32n)), unsigned: false };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}

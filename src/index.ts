@@ -1,0 +1,49 @@
+/** The public API of caadam-onnx: everything that the command line does. */
+export { memoryBytes, fileBytes, type ByteRange, type ByteSource } from "./graph/bytes.js";
+export {
+  float32Tensor,
+  graphBuilder,
+  int64Tensor,
+  modelOf,
+  type AttributeInput,
+  type AttributeInputs,
+  type FloatAttribute,
+  type GraphBuilder,
+  type NodeOptions,
+} from "./graph/builder.js";
+export type { DataType } from "./graph/data-type.js";
+export { dataflowOf, type Dataflow, type Operation, type Origin, type Use, type Value } from "./graph/dataflow.js";
+export { encodeModel } from "./graph/encode-model.js";
+export { InputError } from "./graph/errors.js";
+export type {
+  Attribute,
+  Dimension,
+  Graph,
+  Model,
+  ModelFunction,
+  Node,
+  SparseTensor,
+  ValueInfo,
+  ValueType,
+} from "./graph/model.js";
+export { metadataEdits, patched, type Edit } from "./graph/patch.js";
+export { readModel } from "./graph/read-model.js";
+export { rawBytes, tensorFrom, type Payload, type Tensor } from "./graph/tensor.js";
+export { writeFile } from "./graph/write-file.js";
+export { exportFormats, type ExportFormat, type ExportFormatName } from "./passes/exports/index.js";
+export { tableFormats, type TableFormat, type TableFormatName } from "./passes/exports/table-format.js";
+export { inlineFunctions } from "./passes/normalize/inline-functions.js";
+export { conventions } from "./passes/scaling/conventions.js";
+export { embedScaleTable, SCALE_TABLE_KEY } from "./passes/scaling/embed.js";
+export type {
+  Convention,
+  ParameterFacts,
+  ParameterRole,
+  ScaleTable,
+  ScaleTableRow,
+  StrategyName,
+} from "./passes/scaling/scale-table.js";
+export { scalesOf, scaleTable, type ScaleOptions, type Scales } from "./passes/scaling/scales.js";
+export { strategies } from "./passes/scaling/strategies.js";
+export type { Layer, Parameter } from "./passes/structure/layers.js";
+export { structureOf, type Structure, type StructureOptions } from "./passes/structure/structure.js";

@@ -1,0 +1,26 @@
+import { dirname, resolve } from "node:path";
+import { InputError } from "../../graph/errors.js";
+import type { Model } from "../../graph/model.js";
+import { metadataEdits, patched } from "../../graph/patch.js";
+import { writeFile } from "../../graph/write-file.js";
+import type { ScaleTable } from "./scale-table.js";
+
+/** The key in ModelProto.metadata_props under which a model carries its scale table. */
+export const SCALE_TABLE_KEY = "caadam.scale_table";
+
+/**
+ * Writes a model with its scale table in it, as JSON under `metadata_props["caadam.scale_table"]`. All other bytes are
+ * those of the original. `path` may be the model's own.
+ * @throws InputError when the model was not read from a file or bytes, when it would not find its external data at
+ *   `path`, and when the file cannot be written
+ */
+export function embedScaleTable(model: Model, table: ScaleTable, path: string): void {
+  const { source, label } = model;
+  if (source === undefined) throw new InputError(label, "was not read from a file, so there is none to patch");
+  const isElsewhere = dirname(resolve(path)) !== dirname(resolve(label));
+  const [external] = model.externalFiles;
+  if (external !== undefined && isElsewhere) {
+    throw new InputError(path, `would not find its external data "${external}" there`, `write it to the folder of ${label}`);
+  }
+  writeFile(path, patched(source, metadataEdits(source, SCALE_TABLE_KEY, JSON.stringify(table))));
+}
