@@ -51,12 +51,21 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
   describe: "Show depth, fans, connections and learning-rate scale of every parameter",
   builder: (yargs) =>
     yargs
-      .positional("models", { type: "string", array: true, demandOption: true, describe: "ONNX files; several are compared" })
+      .positional("models", {
+        type: "string",
+        array: true,
+        demandOption: true,
+        describe: "ONNX files; several are compared",
+      })
       .options({
         strategy: { choices: strategyNames, default: "multiplicative" as const, describe: summaries(strategies) },
         gamma: { type: "number", requiresArg: true, describe: "How strong the strategy is; each has its own default" },
         convention: { choices: conventionNames, default: "layer" as const, describe: summaries(conventions) },
-        normalize: { type: "boolean", default: false, describe: "Divide scales by their element-weighted geometric mean" },
+        normalize: {
+          type: "boolean",
+          default: false,
+          describe: "Divide scales by their element-weighted geometric mean",
+        },
         freeze: { ...globs, describe: "Leave out parameters whose name matches this pattern; may be repeated" },
         train: { ...globs, describe: "Take in parameters that would be left out; may be repeated" },
         "all-strategies": { type: "boolean", default: false, describe: "All strategies beside each other" },
@@ -106,7 +115,8 @@ function annotatedModel(path: string, options: AnnotateOptions, terminal: Termin
   for (const warning of structure.warnings) terminal.message("warning", `${path}: ${warning}`);
   const caution = conventions.get(convention)?.caution;
   if (caution !== undefined) terminal.message("note", caution);
-  if (structure.frozen.length > 0) terminal.message("note", `${path}: ${structure.frozen.length} initializers are frozen`);
+  if (structure.frozen.length > 0)
+    terminal.message("note", `${path}: ${structure.frozen.length} initializers are frozen`);
 
   // A hash costs a pass over the whole file: only for those who get to see it.
   const isIdentified = embed !== undefined || (format !== "table" && format !== "csv" && format !== "markdown");
@@ -145,7 +155,8 @@ function refuseContradictions(options: AnnotateOptions): void {
   }
   if (output === undefined) return;
   const overwritten = [...models, ...(embed === undefined ? [] : [embed])].find((path) => isSameFile(path, output));
-  if (overwritten !== undefined) throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
+  if (overwritten !== undefined)
+    throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
 }
 
 function isSameFile(a: string, b: string): boolean {

@@ -43,7 +43,10 @@ function report(error: unknown, options: CommonOptions): ExitCode {
     return 2;
   }
   const what = oneLine(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
-  terminal.message("error", `${what}. This is a bug: please report it with the command, and what --verbose adds to it.`);
+  terminal.message(
+    "error",
+    `${what}. This is a bug: please report it with the command, and what --verbose adds to it.`,
+  );
   return 1;
 }
 

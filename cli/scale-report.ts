@@ -41,7 +41,10 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
     ...scales.map((scale) => decimal(scale.get(row.name) ?? 1)),
     ...(isSingle ? [colors.cyan(bar(row.scale, greatest))] : []),
   ];
-  const lines = order === "layer" ? grouped(table, cells, colors) : sorted(table.parameters, order).map((row) => ({ cells: cells(row) }));
+  const lines =
+    order === "layer"
+      ? grouped(table, cells, colors)
+      : sorted(table.parameters, order).map((row) => ({ cells: cells(row) }));
   return [
     colors.bold(table.model.file) + colors.dim(`  ${describeModel(table)}`),
     isSingle ? describeStrategy(table) : `convention ${table.strategy.convention}`,
@@ -79,7 +82,9 @@ export function comparisonReport(tables: readonly ScaleTable[], page: Page): str
     })),
     page.columns,
   );
-  const scales = tables.map(({ parameters }) => new Map(parameters.map((row) => [row.frameworkName ?? row.name, row.scale])));
+  const scales = tables.map(
+    ({ parameters }) => new Map(parameters.map((row) => [row.frameworkName ?? row.name, row.scale])),
+  );
   const names = [...new Set(scales.flatMap((scale) => [...scale.keys()]))];
   const shared = names.filter((name) => scales.filter((scale) => scale.has(name)).length > 1);
   const sideBySide = textTable(

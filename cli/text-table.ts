@@ -41,7 +41,11 @@ export function textTable(header: readonly Column[], lines: readonly Line[], col
 }
 
 /** Natural widths; where they exceed the space, the columns that may shrink share what is left. */
-function columnWidths(header: readonly Column[], lines: readonly Line[], columns: number | undefined): readonly number[] {
+function columnWidths(
+  header: readonly Column[],
+  lines: readonly Line[],
+  columns: number | undefined,
+): readonly number[] {
   const natural = header.map(({ title }, index) =>
     lines.reduce(
       (widest, line) => ("cells" in line ? Math.max(widest, stringWidth(line.cells[index] ?? "")) : widest),

@@ -6,7 +6,11 @@ import type { Attribute, Dimension, Graph, Model, Node, ValueInfo, ValueType } f
 import { rawBytes, type Tensor } from "./tensor.js";
 
 /** onnx-proto takes longer to load than most models to read: only who writes a new model waits for it. */
-const messages = lazily(() => (createRequire(import.meta.url)("onnx-proto") as typeof import("onnx-proto")).onnx);
+const messages = lazily(() => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- require() has no types
+  const module = createRequire(import.meta.url)("onnx-proto") as typeof import("onnx-proto");
+  return module.onnx;
+});
 
 /**
  * A model that was built here, as the bytes of a .onnx file. For a model that was read from a file, patch the file

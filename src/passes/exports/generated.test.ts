@@ -54,7 +54,7 @@ describe("generated files, as they ran in their frameworks", () => {
 
   it.each(golden.checks)("$file, $name: each first update changes by its scale", async (check) => {
     const table = await readTable(check.file.split("_")[0] ?? "", check.format);
-    expect(Object.keys(check.ratios).toSorted()).toEqual(table.parameters.map((row) => row.frameworkName).toSorted());
+    expect(new Set(Object.keys(check.ratios))).toEqual(new Set(table.parameters.map((row) => row.frameworkName)));
     for (const { frameworkName, scale } of table.parameters) {
       const ratio = check.ratios[frameworkName ?? ""] ?? Number.NaN;
       expect(Math.abs(ratio / scale - 1)).toBeLessThanOrEqual(check.tolerance);

@@ -17,17 +17,23 @@ scaled: Keras applies it apart from the update.`;
 
 const functions = `\
 def match_scales(paths, scales):
-    """The scale of each variable by its path; 1, and a warning, where the table does not know it."""
+    """The scale of each variable by its path; 1 and a warning where the table does not know it."""
+    if not paths:
+        return []
     exact = set(paths) & set(scales)
     by_tail = _by_tail(name for name in scales if name not in exact)
     shared_tails = {tail for tail, same in _by_tail(set(paths) - exact).items() if len(same) > 1}
     names = []
     for path in paths:
-        found = [path] if path in exact else by_tail.get(_tail(path), [])
+        tail = _tail(path)
         # Without the first part on one side only: two names of models are two models.
-        found = [name for name in found if path == name or _tail(path) == name or path == _tail(name)]
-        unique = len(found) == 1 and (path in exact or _tail(path) not in shared_tails)
-        names.append(found[0] if unique else None)
+        found = [name for name in by_tail.get(tail, []) if tail == name or path == _tail(name)]
+        if path in exact:
+            names.append(path)
+        elif len(found) == 1 and tail not in shared_tails:
+            names.append(found[0])
+        else:
+            names.append(None)
     known = {name for name in names if name is not None}
     unknown = [path for path, name in zip(paths, names) if name is None]
     report(known, unknown, [name for name in scales if name not in known])

@@ -55,7 +55,7 @@ describe("pythonScales", () => {
 
   it("lists what it could not name in comments", () => {
     const found = lines([row({}), row({ name: 'onnx::MatMul_"9\n', frameworkName: null, scale: 0.2, shape: [8, 64] })]);
-    expect(found.slice(3)).toEqual([
+    expect(found.slice(2)).toEqual([
       "}",
       "# Names not recovered from the file; add them above by hand where you know them, else their scale is 1:",
       String.raw`#   "onnx::MatMul_\"9\n" (kernel, shape [8, 64]): 0.2`,

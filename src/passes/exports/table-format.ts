@@ -28,30 +28,17 @@ const csv: TableFormat = {
           normalized: String(strategy.normalized),
           ...row,
           frameworkName: row.frameworkName ?? "",
-          frameworkNames: undefined,
           shape: row.shape.join("x"),
         })),
       ),
-      { header: true, columns: [...csvColumns] },
+      { header: true, columns: csvColumns },
     ),
 };
 
-const csvColumns: readonly string[] = [
-  ...[
-    "model",
-    "strategy",
-    "convention",
-    "gamma",
-    "normalized",
-    "name",
-    "frameworkName",
-    "layer",
-    "op",
-    "role",
-    "dtype",
-  ],
-  ...["shape", "elements", "depth", "fanIn", "fanOut", "connections", "uses", "scale"],
-];
+const csvColumns = (
+  "model strategy convention gamma normalized name frameworkName layer op role dtype shape elements depth fanIn fanOut " +
+  "connections uses scale"
+).split(" ");
 
 const markdown: TableFormat = {
   describe: "for a README or an issue",
@@ -62,14 +49,25 @@ function markdownOf({ model, strategy, statistics, parameters }: ScaleTable): st
   const { name, gamma, convention, normalized } = strategy;
   const { minConnections, medianConnections, maxConnections, totalDepth } = statistics;
   const header = ["parameter", "layer", "role", "shape", "depth", "fan-in", "fan-out", "connections", "scale"];
-  const cells = (row: ScaleTableRow) => [
-    ...[row.frameworkName ?? row.name, row.layer].map((text) => `\`${escaped(text)}\``),
-    ...[row.role, row.shape.join("×"), row.depth, row.fanIn, row.fanOut, row.connections, row.scale.toFixed(4)],
-  ];
+  const cells = ({
+    name: tensor,
+    frameworkName,
+    layer,
+    role,
+    shape,
+    depth,
+    fanIn,
+    fanOut,
+    connections,
+    scale,
+  }: ScaleTableRow) => {
+    const [parameter, owner] = [frameworkName ?? tensor, layer].map((text) => `\`${escaped(text)}\``);
+    return [parameter, owner, role, shape.join("×"), depth, fanIn, fanOut, connections, scale.toFixed(4)].map(String);
+  };
   return [
     `**${escaped(model.file)}**: ${name}, γ = ${gamma}, convention ${convention}${normalized ? ", normalized" : ""}; connections ${minConnections} (least), ${medianConnections} (median), ${maxConnections} (most); total depth ${totalDepth}`,
     "",
-    markdownTable([header, ...parameters.map((row) => cells(row).map(String))], {
+    markdownTable([header, ...parameters.map(cells)], {
       align: ["l", "l", "l", "l", "r", "r", "r", "r", "r"],
     }),
     "",

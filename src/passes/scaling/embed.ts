@@ -20,7 +20,11 @@ export function embedScaleTable(model: Model, table: ScaleTable, path: string): 
   const isElsewhere = dirname(resolve(path)) !== dirname(resolve(label));
   const [external] = model.externalFiles;
   if (external !== undefined && isElsewhere) {
-    throw new InputError(path, `would not find its external data "${external}" there`, `write it to the folder of ${label}`);
+    throw new InputError(
+      path,
+      `would not find its external data "${external}" there`,
+      `write it to the folder of ${label}`,
+    );
   }
   writeFile(path, patched(source, metadataEdits(source, SCALE_TABLE_KEY, JSON.stringify(table))));
 }

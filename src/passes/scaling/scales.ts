@@ -48,7 +48,11 @@ export function scalesOf(structure: Structure, options: ScaleOptions = {}): Scal
       const position =
         connections === undefined || !usesConnections
           ? undefined
-          : positionOf(connections, statistics, conventionName === "layer" ? "zero" : () => emptyHalf(conventionName, tensor.name, statistics));
+          : positionOf(
+              connections,
+              statistics,
+              conventionName === "layer" ? "zero" : () => emptyHalf(conventionName, tensor.name, statistics),
+            );
       const frameworkNames = structure.frameworkNames.get(parameter) ?? [];
       return {
         name: tensor.name,

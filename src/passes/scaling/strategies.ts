@@ -1,4 +1,4 @@
-import { InputError } from "../../graph/errors.js";
+import type { InputError } from "../../graph/errors.js";
 import type { ScaleTable, StrategyName } from "./scale-table.js";
 
 /** What a strategy sees of a parameter. */

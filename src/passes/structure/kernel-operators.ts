@@ -16,7 +16,7 @@ export interface Fans {
 export interface KernelInput {
   readonly input: number;
   readonly role: ParameterRole;
-  fans(node: Node, shape: readonly number[]): Fans;
+  readonly fans: (node: Node, shape: readonly number[]) => Fans;
 }
 
 /** How an operator applies parameters of its own. */
@@ -96,13 +96,15 @@ const einsumFans =
     const others = terms.filter((_, index) => index !== operand).join("");
     const extent = (letter: string) => shape[shape.length - letters.length + letters.indexOf(letter)] ?? 1;
     const product = (chosen: readonly string[]) => elementCount(chosen.map(extent));
-    const fanIn = product([...letters].filter((letter) => !output.includes(letter)));
-    const fanOut = product([...letters].filter((letter) => output.includes(letter) && !others.includes(letter)));
+    const fanIn = product(Array.from(letters).filter((letter) => !output.includes(letter)));
+    const fanOut = product(Array.from(letters).filter((letter) => output.includes(letter) && !others.includes(letter)));
     return { fanIn, fanOut, units: fanOut };
   };
 
 function lettersUsedOnce(text: string): string {
-  return [...text].filter((letter) => letter !== "," && text.split(letter).length === 2).join("");
+  return Array.from(text)
+    .filter((letter) => letter !== "," && text.split(letter).length === 2)
+    .join("");
 }
 
 const bias = (input: number) => ({ input, role: "bias" }) as const;
@@ -143,10 +145,7 @@ const standard: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOper
 const microsoft: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOperator>([
   ["FusedConv", convolution],
   ["FusedGemm", gemm],
-  [
-    "FusedMatMul",
-    { kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))], others: [] },
-  ],
+  ["FusedMatMul", { kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))], others: [] }],
   ["QGemm", { kernels: [kernel(3, rightFactorFans("transB"))], others: [bias(6)] }],
   ["Attention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],
   ["QAttention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],

@@ -6,7 +6,7 @@ import { constantTensor } from "./constants.js";
 import { gradientReach } from "./gradient-reach.js";
 import { type Fans, kernelOperator } from "./kernel-operators.js";
 import { bufferInputs, normalizationOperator, normalizedInput } from "./normalization.js";
-import { isView, weightView } from "./weight-view.js";
+import { isRearrangement, WeightViews } from "./weight-view.js";
 
 /** A parameter in its layer. */
 export interface Parameter {
@@ -55,8 +55,11 @@ interface OpenLayer {
   /** Whether its kernel is written as a Constant node: then its other parameters may be, too. */
   readonly isOfConstants: boolean;
   readonly order: number;
-  readonly parameters: Parameter[];
+  readonly parameters: OpenParameter[];
 }
+
+/** Its uses can be counted once all operations have been visited. */
+type OpenParameter = Omit<Parameter, "uses"> & { readonly source: Value };
 
 const quantizedTypes: ReadonlySet<string> = new Set(
   "int8 uint8 int4 uint4 int2 uint2 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz float4e2m1".split(" "),
@@ -69,6 +72,7 @@ class LayerFinder {
   readonly #isTrainable: IsTrainable;
   readonly #reached: ReadonlySet<Value>;
   readonly #buffers: ReadonlySet<Value>;
+  readonly #views = new WeightViews();
   readonly #layers: OpenLayer[] = [];
   /** Kernel layers on the longest path from a graph input; absent for what is computed from constants alone. */
   readonly #levels = new Map<Value, number>();
@@ -100,11 +104,12 @@ class LayerFinder {
         op: operation.node.opType,
         depth,
         connections,
-        parameters,
+        parameters: parameters.map(({ source, ...parameter }) => ({ ...parameter, uses: this.#views.uses(source) })),
       }));
   }
 
   #visit(operation: Operation, order: number): void {
+    this.#views.visit(operation);
     const before = this.#levelBefore(operation);
     const applied = this.#applyKernels(operation, before ?? 0, order);
     const owner = applied ?? this.#modifiedLayer(operation, before ?? 0, order);
@@ -127,12 +132,12 @@ class LayerFinder {
   #applyKernels(operation: Operation, depth: number, order: number): OpenLayer | undefined {
     const operator = kernelOperator(operation.node);
     if (operator === undefined || isSlice(operation)) return undefined;
-    const kernels = operator.kernels.flatMap(({ input, role, fans }) => {
-      const view = weightView(operation.inputs[input]);
-      if (view === undefined) return [];
-      const tensor = this.#kernelTensor(view.source);
-      return tensor === undefined ? [] : [{ ...view, input, role, tensor, fans: fans(operation.node, view.shape) }];
-    });
+    const kernels = operator.kernels.flatMap(({ input, role, fans }) =>
+      this.#views.all(operation.inputs[input]).flatMap(({ source, shape }) => {
+        const tensor = this.#kernelTensor(source);
+        return tensor === undefined ? [] : [{ source, input, role, tensor, fans: fans(operation.node, shape) }];
+      }),
+    );
     const [first] = kernels;
     if (first === undefined) return undefined;
     const layer = this.#open(operation, order, {
@@ -151,7 +156,7 @@ class LayerFinder {
     const { node, inputs } = operation;
     const [data] = inputs;
     if (data === undefined) return undefined;
-    if (isView(operation)) return this.#owners.get(data);
+    if (isRearrangement(operation)) return this.#owners.get(data);
     if (normalizationOperator(node) !== undefined) return this.#normalize(operation, data, depth, order);
     if (!shifts.has(node.opType) && !scalings.has(node.opType)) return undefined;
     return this.#modify(operation, 1, 0, depth, order) ?? this.#modify(operation, 0, 1, depth, order);
@@ -161,7 +166,9 @@ class LayerFinder {
     const operator = normalizationOperator(operation.node);
     if (operator === undefined) return undefined;
     const owner = operator.ofFirstInput ? this.#owners.get(data) : undefined;
-    const hasParameters = operator.parameters.some(({ input }) => this.#newParameter(operation.inputs[input], owner, "other"));
+    const hasParameters = operator.parameters.some(({ input }) =>
+      this.#views.all(operation.inputs[input]).some(({ source }) => this.#isNewParameter(source, owner, "other")),
+    );
     if (!hasParameters) return owner;
     const layer = owner ?? this.#open(operation, order, { depth });
     for (const { input, role } of operator.parameters) this.#placeInput(operation, input, role, layer);
@@ -176,10 +183,11 @@ class LayerFinder {
     depth: number,
     order: number,
   ): OpenLayer | undefined {
-    const view = weightView(operation.inputs[parameterInput]);
+    const view = this.#views.one(operation.inputs[parameterInput]);
     const data = operation.inputs[dataInput];
     const isTwoOperands = operation.inputs.length === 2;
-    if (view === undefined || data === undefined || !isTwoOperands || weightView(data) !== undefined) return undefined;
+    const isOfConstants = this.#views.all(data).length > 0;
+    if (view === undefined || data === undefined || !isTwoOperands || isOfConstants) return undefined;
     const elements = elementCount(view.shape);
     const owner = this.#owners.get(data);
     const isPerUnit = owner !== undefined && view.shape.length > 0 && (owner.units === elements || elements === 1);
@@ -199,7 +207,7 @@ class LayerFinder {
     depth: number,
     order: number,
   ): OpenLayer | undefined {
-    if (!this.#newParameter(source, undefined, "other")) return undefined;
+    if (!this.#isNewParameter(source, undefined, "other")) return undefined;
     const normalized = normalizedInput(data);
     if (normalized === undefined) return undefined;
     let layer = this.#normalizations.get(normalized) ?? this.#owners.get(normalized);
@@ -215,7 +223,7 @@ class LayerFinder {
   #placeTheRest(): void {
     const orders = new Map(this.#dataflow.operations.map((operation, order) => [operation, order]));
     for (const value of this.#dataflow.initializers) {
-      if (!this.#newParameter(value, undefined, "other")) continue;
+      if (!this.#isNewParameter(value, undefined, "other")) continue;
       const meeting = this.#meeting(value, orders);
       if (meeting === undefined) continue;
       const { operation, input } = meeting;
@@ -263,9 +271,10 @@ class LayerFinder {
   }
 
   #placeInput(operation: Operation, input: number, role: ParameterRole, layer: OpenLayer): void {
-    const source = weightView(operation.inputs[input])?.source;
-    if (source === undefined || !this.#newParameter(source, layer, role === "bias" ? "bias" : "other")) return;
-    this.#place(source, layer, operation, input, role, { fanIn: 1, fanOut: 1 });
+    for (const { source } of this.#views.all(operation.inputs[input])) {
+      if (!this.#isNewParameter(source, layer, role === "bias" ? "bias" : "other")) continue;
+      this.#place(source, layer, operation, input, role, { fanIn: 1, fanOut: 1 });
+    }
   }
 
   #place(
@@ -280,7 +289,7 @@ class LayerFinder {
     if (tensor === undefined || this.#placed.has(source)) return;
     this.#placed.add(source);
     const named = source.origin.kind === "initializer" ? tensor : { ...tensor, name: source.name };
-    layer.parameters.push({ tensor: named, role, operation, input, fanIn, fanOut, uses: uses(source) });
+    layer.parameters.push({ source, tensor: named, role, operation, input, fanIn, fanOut });
   }
 
   /** The tensor behind a kernel: of rank 2 at least, and trainable or quantized. */
@@ -292,10 +301,9 @@ class LayerFinder {
   }
 
   /** Whether a value is a parameter that no layer has yet. Constant nodes count only beside a kernel that is one, too. */
-  #newParameter(value: Value | undefined, layer: OpenLayer | undefined, use: ConstantUse): boolean {
-    const source = weightView(value)?.source;
-    const tensor = source === undefined ? undefined : constantTensor(source);
-    if (source === undefined || tensor === undefined || this.#placed.has(source)) return false;
+  #isNewParameter(source: Value, layer: OpenLayer | undefined, use: ConstantUse): boolean {
+    const tensor = constantTensor(source);
+    if (tensor === undefined || this.#placed.has(source)) return false;
     if (source.origin.kind !== "initializer" && layer?.isOfConstants !== true) return false;
     // Running statistics are read by no gradient, but may be asked for by name.
     const isBuffer = this.#buffers.has(source);
@@ -305,18 +313,6 @@ class LayerFinder {
 }
 
 /** Picking one entry by a constant number is a slice of a parameter, not an embedding. */
-function isSlice({ node, inputs }: Operation): boolean {
-  return node.opType === "Gather" && weightView(inputs[1])?.shape.length === 0;
-}
-
-function uses(source: Value): number {
-  const shown = new Set([source]);
-  let count = 0;
-  for (const value of shown) {
-    for (const { operation } of value.uses) {
-      if (isView(operation)) for (const output of operation.outputs) output === undefined || shown.add(output);
-      else if (operation.node.opType !== "Shape") count++;
-    }
-  }
-  return count;
+function isSlice({ node, inputs: [, indices] }: Operation): boolean {
+  return node.opType === "Gather" && indices !== undefined && constantTensor(indices)?.shape.length === 0;
 }

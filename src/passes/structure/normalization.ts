@@ -1,7 +1,7 @@
 import type { Operation, Value } from "../../graph/dataflow.js";
 import type { Node } from "../../graph/model.js";
 import type { ParameterRole } from "../scaling/scale-table.js";
-import { isView } from "./weight-view.js";
+import { isRearrangement } from "./weight-view.js";
 
 /** An operator that normalizes its first input and then scales and shifts it by parameters. */
 export interface NormalizationOperator {
@@ -23,10 +23,7 @@ const operators: ReadonlyMap<string, NormalizationOperator> = new Map<string, No
   ["LayerNormalization", { parameters: scaleAndBias(1, 2), ofFirstInput: true }],
   ["RMSNormalization", { parameters: [{ input: 1, role: "norm-scale" }], ofFirstInput: true }],
   ["SimplifiedLayerNormalization", { parameters: [{ input: 1, role: "norm-scale" }], ofFirstInput: true }],
-  [
-    "SkipLayerNormalization",
-    { parameters: [...scaleAndBias(2, 3), { input: 4, role: "bias" }], ofFirstInput: false },
-  ],
+  ["SkipLayerNormalization", { parameters: [...scaleAndBias(2, 3), { input: 4, role: "bias" }], ofFirstInput: false }],
   [
     "SkipSimplifiedLayerNormalization",
     {
@@ -53,7 +50,20 @@ export function bufferInputs(node: Node): readonly number[] {
 const reductions = new Set("ReduceMean ReduceSum ReduceSumSquare ReduceL2 ReduceL1 GlobalAveragePool".split(" "));
 /** Each normalization divides by what it measured; a mean alone is a pooling. */
 const divisions = new Set(["Div", "Reciprocal", "Sqrt", "ReduceL2", "ReduceL1"]);
-const arithmetic = new Set(["Add", "Sub", "Mul", "Div", "Sqrt", "Reciprocal", "Pow", "Abs", "Neg", "Max", "Clip", "Expand"]);
+const arithmetic = new Set([
+  "Add",
+  "Sub",
+  "Mul",
+  "Div",
+  "Sqrt",
+  "Reciprocal",
+  "Pow",
+  "Abs",
+  "Neg",
+  "Max",
+  "Clip",
+  "Expand",
+]);
 /** A written-out normalization takes about ten nodes; more than this is something else. */
 const MOST_VALUES = 32;
 
@@ -107,7 +117,8 @@ function operands(value: Value): readonly Value[] | undefined {
   if (value.origin.kind !== "operation") return undefined;
   const { operation } = value.origin;
   const { opType } = operation.node;
-  if (isView(operation) || reductions.has(opType) || normalizes(operation)) return operation.inputs.slice(0, 1).filter(isPresent);
+  if (isRearrangement(operation) || reductions.has(opType) || normalizes(operation))
+    return operation.inputs.slice(0, 1).filter(isPresent);
   return arithmetic.has(opType) ? operation.inputs.filter(isPresent) : undefined;
 }
 
@@ -141,7 +152,7 @@ function undone(value: Value): Value {
     case "Mul":
       return first === second ? undone(first) : value;
     default:
-      return isView(operation) ? undone(first) : value;
+      return isRearrangement(operation) ? undone(first) : value;
   }
 }
 

@@ -49,8 +49,9 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Structure
     const candidates = candidateNames(dataflow, layers, frameworkNames);
     const isFrozen = matchingNames(freeze, "--freeze", candidates, model.label);
     const isAskedFor = matchingNames(train, "--train", candidates, model.label);
-    layers = findLayers(dataflow, (tensor, use) =>
-      isAskedFor.has(tensor.name) || (byDefault(tensor, use) && !isFrozen.has(tensor.name)),
+    layers = findLayers(
+      dataflow,
+      (tensor, use) => isAskedFor.has(tensor.name) || (byDefault(tensor, use) && !isFrozen.has(tensor.name)),
     );
     frameworkNames = namesOf(inlined, dataflow, naming, layers);
     frozen = dataflow.initializers.flatMap(({ name, origin }) =>
@@ -88,13 +89,17 @@ function isUniform({ payload, dataType, shape }: Tensor): boolean {
   if (count > LARGEST_FILL || payload.kind !== "raw" || size < 1) return false;
   const bytes = Buffer.from(readRange(payload.range));
   const first = bytes.subarray(0, size);
-  return Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size)).every((element) =>
-    element.equals(first),
+  return Array.from({ length: count }, (_, index) => bytes.subarray(index * size, (index + 1) * size)).every(
+    (element) => element.equals(first),
   );
 }
 
 /** Every name that a pattern may match, with the initializer that it stands for. */
-function candidateNames(dataflow: Dataflow, layers: readonly Layer[], names: FrameworkNames): ReadonlyMap<string, string> {
+function candidateNames(
+  dataflow: Dataflow,
+  layers: readonly Layer[],
+  names: FrameworkNames,
+): ReadonlyMap<string, string> {
   const candidates = new Map<string, string>();
   for (const { parameters } of layers) {
     for (const parameter of parameters) {
@@ -120,7 +125,11 @@ function matchingNames(
     const isMatch = picomatch(pattern, { bash: true, dot: true });
     const found = [...candidates].filter(([name]) => name === pattern || isMatch(name));
     if (found.length === 0) {
-      throw new InputError(`${option} "${pattern}"`, `matches no float initializer of ${label}`, "run annotate to see the names");
+      throw new InputError(
+        `${option} "${pattern}"`,
+        `matches no float initializer of ${label}`,
+        "run annotate to see the names",
+      );
     }
     for (const [, tensorName] of found) matched.add(tensorName);
   }
@@ -128,9 +137,14 @@ function matchingNames(
 }
 
 function withoutParameters(dataflow: Dataflow, label: string, isFrozen: boolean): InputError {
-  if (isFrozen) return new InputError(label, "has no parameters left to scale", "freeze less, or name some with --train");
-  if (dataflow.initializers.length === 0) return new InputError(label, "has no initializers, so there is nothing to scale");
-  return new InputError(label, "has no trainable parameters: none of its initializers is a float that an output depends on");
+  if (isFrozen)
+    return new InputError(label, "has no parameters left to scale", "freeze less, or name some with --train");
+  if (dataflow.initializers.length === 0)
+    return new InputError(label, "has no initializers, so there is nothing to scale");
+  return new InputError(
+    label,
+    "has no trainable parameters: none of its initializers is a float that an output depends on",
+  );
 }
 
 /** Domains whose operators are known, at least as far as they hold no parameters. */
@@ -149,7 +163,9 @@ function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): readonly str
   if (layers.every(({ connections }) => connections === undefined)) {
     warnings.push("no kernel found: connection strategies give every parameter scale 1");
   }
-  const quantized = layers.flatMap(({ parameters }) => parameters).filter(({ tensor }) => !isFloatingPoint(tensor.dataType));
+  const quantized = layers
+    .flatMap(({ parameters }) => parameters)
+    .filter(({ tensor }) => !isFloatingPoint(tensor.dataType));
   const [first] = quantized;
   if (first !== undefined) {
     warnings.push(
@@ -158,7 +174,11 @@ function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): readonly str
   }
   const computed = dataflow.operations.filter(({ node, inputs }) => {
     const weight = inputs[1]?.origin;
-    return /^Conv/.test(node.opType) && weight?.kind === "operation" && !layers.some((layer) => layer.name === node.name);
+    return (
+      node.opType.startsWith("Conv") &&
+      weight?.kind === "operation" &&
+      !layers.some((layer) => layer.name === node.name)
+    );
   });
   const [firstComputed] = computed;
   if (firstComputed !== undefined) {

@@ -2,6 +2,7 @@ import type { Operation, Value } from "../../graph/dataflow.js";
 import { integerAttribute, integersAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
 import { constantIntegers, constantTensor } from "./constants.js";
+import { isDifferentiable } from "./gradient-reach.js";
 
 /** A constant as an operator sees it, through the nodes that only rearrange or convert it. */
 export interface WeightView {
@@ -12,39 +13,107 @@ export interface WeightView {
 }
 
 /**
- * Follows a value back through Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Cast, Identity, QuantizeLinear and
- * DequantizeLinear to the constant that it shows. Undefined where it is computed in any other way.
+ * Follows constants forward through Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Cast, Identity, QuantizeLinear and
+ * DequantizeLinear, and through Slice, Split and Concat, by which exporters reorder the gates of recurrent weights and
+ * take packed projections apart. Operations must be visited in topological order.
  */
-export function weightView(value: Value | undefined): WeightView | undefined {
-  // A chain, so a loop: files may hold chains of any length.
-  const chain: Operation[] = [];
-  let source = value;
-  while (source?.origin.kind === "operation" && viewOperators.has(source.origin.operation.node.opType)) {
-    chain.push(source.origin.operation);
-    source = source.origin.operation.inputs[0];
+export class WeightViews {
+  readonly #computed = new Map<Value, readonly WeightView[]>();
+
+  /** Notes what an operation shows, if it shows constants and computes nothing. */
+  visit(operation: Operation): void {
+    const { node, outputs } = operation;
+    if (node.domain !== "" || !(isRearrangement(operation) || pieceOperators.has(node.opType))) return;
+    for (const [index, output] of outputs.entries()) {
+      if (output !== undefined) this.#computed.set(output, this.#shown(operation, index));
+    }
   }
-  const tensor = source === undefined ? undefined : constantTensor(source);
-  if (source === undefined || tensor === undefined) return undefined;
-  const shape = chain.reduceRight((seen, operation) => rearranged(seen, operation), tensor.shape);
-  return { source, shape };
+
+  /** The constants that a value shows: one, several where they were concatenated, none where it is computed. */
+  all(value: Value | undefined): readonly WeightView[] {
+    if (value === undefined) return [];
+    const computed = this.#computed.get(value);
+    if (computed !== undefined) return computed;
+    const tensor = constantTensor(value);
+    return tensor === undefined ? [] : [{ source: value, shape: tensor.shape }];
+  }
+
+  /** The one constant that a value shows; undefined where there are several or none. */
+  one(value: Value | undefined): WeightView | undefined {
+    const views = this.all(value);
+    return views.length === 1 ? views[0] : undefined;
+  }
+
+  /** How many operator inputs a constant feeds, as it is or rearranged. Its use as a shape or as statistics is none. */
+  uses(source: Value): number {
+    const shown = new Set([source]);
+    let count = 0;
+    for (const value of shown) {
+      for (const { operation, input } of value.uses) {
+        const views = operation.outputs.filter((output) => output !== undefined && this.all(output).length > 0);
+        for (const view of views) if (view !== undefined) shown.add(view);
+        if (views.length === 0 && isDifferentiable(operation, input)) count++;
+      }
+    }
+    return count;
+  }
+
+  #shown(operation: Operation, output: number): readonly WeightView[] {
+    const { node, inputs } = operation;
+    if (node.opType === "Concat") return this.#concatenated(operation);
+    return this.all(inputs[0]).map(({ source, shape }) => ({
+      source,
+      shape: pieceOperators.has(node.opType) ? pieceShape(shape, operation, output) : rearranged(shape, operation),
+    }));
+  }
+
+  /** Pieces of one constant, put together again, are one view of it. */
+  #concatenated({ node, inputs }: Operation): readonly WeightView[] {
+    const parts = inputs.map((input) => this.all(input));
+    if (parts.some((views) => views.length === 0)) return [];
+    const joined = new Map<Value, readonly number[]>();
+    for (const { source, shape } of parts.flat()) {
+      const axis = normalizedAxis(integerAttribute(node, "axis", 0), shape.length);
+      const before = joined.get(source);
+      joined.set(source, before?.map((extent, at) => (at === axis ? extent + (shape[at] ?? 0) : extent)) ?? shape);
+    }
+    return [...joined].map(([source, shape]) => ({ source, shape }));
+  }
 }
 
 /** Whether an operator only shows its first input in another order, shape or type. */
-export function isView(operation: Operation): boolean {
-  return operation.node.domain === "" && viewOperators.has(operation.node.opType);
+export function isRearrangement({ node }: Operation): boolean {
+  return node.domain === "" && rearrangements.has(node.opType);
 }
 
-const viewOperators: ReadonlySet<string> = new Set([
-  "Transpose",
-  "Reshape",
-  "Flatten",
-  "Squeeze",
-  "Unsqueeze",
-  "Cast",
-  "Identity",
-  "QuantizeLinear",
-  "DequantizeLinear",
-]);
+const rearrangements: ReadonlySet<string> = new Set(
+  "Transpose Reshape Flatten Squeeze Unsqueeze Cast Identity QuantizeLinear DequantizeLinear".split(" "),
+);
+const pieceOperators: ReadonlySet<string> = new Set(["Slice", "Split", "Concat"]);
+
+/** The extents of one piece of a Slice or Split; those of the whole where they are computed. */
+function pieceShape(shape: readonly number[], { node, inputs, outputs }: Operation, output: number): readonly number[] {
+  if (node.opType === "Split") {
+    const axis = normalizedAxis(integerAttribute(node, "axis", 0), shape.length);
+    const sizes = integersAttribute(node, "split") ?? constantIntegers(inputs[1]);
+    const even = Math.ceil((shape[axis] ?? 0) / Math.max(outputs.length, 1));
+    return shape.map((extent, at) => (at === axis ? (sizes?.[output] ?? even) : extent));
+  }
+  const starts = integersAttribute(node, "starts") ?? constantIntegers(inputs[1]);
+  const ends = integersAttribute(node, "ends") ?? constantIntegers(inputs[2]);
+  if (starts === undefined || ends === undefined) return shape;
+  const axes = integersAttribute(node, "axes") ?? constantIntegers(inputs[3]) ?? starts.map((_, index) => index);
+  const steps = constantIntegers(inputs[4]) ?? [];
+  const extents = [...shape];
+  for (const [index, axis] of axes.entries()) {
+    const at = normalizedAxis(axis, shape.length);
+    const extent = shape[at] ?? 0;
+    const bound = (position: number) => Math.min(Math.max(position < 0 ? position + extent : position, 0), extent);
+    const length = Math.abs(bound(ends[index] ?? extent) - bound(starts[index] ?? 0));
+    extents[at] = Math.ceil(length / Math.max(Math.abs(steps[index] ?? 1), 1));
+  }
+  return extents;
+}
 
 function rearranged(shape: readonly number[], { node, inputs }: Operation): readonly number[] {
   switch (node.opType) {

@@ -19,7 +19,9 @@ function recover({ layers, dataflow }: NamingContext): FrameworkNames {
   const isKeras3 = nodeNames.filter((name) => name.includes("/")).every((name) => /^[^/]*_\d+\//.test(name));
   const names = new Map<Parameter, readonly string[]>();
   for (const layer of layers) {
-    const scope = layer.parameters.map((parameter) => scopeOf(parameter, isKeras3)).find((found) => found !== undefined);
+    const scope = layer.parameters
+      .map((parameter) => scopeOf(parameter, isKeras3))
+      .find((found) => found !== undefined);
     for (const parameter of layer.parameters) {
       // A normalization has a scope of its own, beside that of the kernel whose output it normalizes.
       const isNormalization = parameter.role === "norm-scale" || parameter.role === "norm-bias";

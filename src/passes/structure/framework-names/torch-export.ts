@@ -1,7 +1,14 @@
 import type { Model } from "../../../graph/model.js";
 import type { Layer, Parameter } from "../layers.js";
 import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
-import { isRecurrent, kernelNameFromBias, modulePath, parameterName, recurrentLayerIndices, recurrentNames } from "./torch.js";
+import {
+  isRecurrent,
+  kernelNameFromBias,
+  modulePath,
+  parameterName,
+  recurrentLayerIndices,
+  recurrentNames,
+} from "./torch.js";
 
 /**
  * PyTorch's exporter on torch.export (`dynamo=True`). The graph's metadata holds the signature of the exported program,
@@ -33,13 +40,13 @@ function recover({ model, layers, original }: NamingContext): FrameworkNames {
 
   const nameOf = (layer: Layer, parameter: Parameter): readonly string[] => {
     const own = parameter.tensor.name;
+    if (parameter.role === "bias" && isFoldedNormalization(parameter)) return foldedNames(parameter, own);
     if (isTarget.has(own)) return ownName(parameter, own);
     if (isRecurrent(layer)) {
       const scope = scopeOf(parameter);
       const several = scope === undefined ? [] : recurrentNames(scope, parameter, layerIndices.get(layer) ?? 0);
       return several.every((name) => isTarget.has(name)) ? several : [];
     }
-    // A bias that the signature does not have came out of a fold: it stands for a whole normalization.
     const standardName = standardNames.get(parameter.role);
     if (standardName === undefined || !torchExport.isMadeUp(own)) return [];
     const beside = kernelNameFromBias(layer, ({ tensor }) => tensor.name);
@@ -48,6 +55,13 @@ function recover({ model, layers, original }: NamingContext): FrameworkNames {
         ? beside
         : inModule(parameter, standardName);
     return candidate === undefined || stored.has(candidate) ? [] : [candidate];
+  };
+
+  /** Folding a normalization puts its scale and bias into the bias, and its module into the node's scopes. */
+  const foldedNames = (parameter: Parameter, own: string): readonly string[] => {
+    const normalization = [inModule(parameter, "weight"), inModule(parameter, "bias")];
+    const names = [own, ...normalization].filter((name) => name !== undefined && isTarget.has(name));
+    return normalization.includes(undefined) ? [] : names.flatMap((name) => name ?? []);
   };
 
   /** A tied parameter is stored under one of its names; `named_parameters()` prints the one registered first. */
@@ -83,6 +97,10 @@ function signatureTargets(model: Model, kind: "PARAMETER" | "BUFFER"): readonly 
   const signature = model.graph.metadata.get(signatureKey) ?? "";
   const line = new RegExp(`: ${kind} target=(['"])(.*?)\\1`);
   return signature.split("\n").flatMap((text) => line.exec(text)?.[2] ?? []);
+}
+
+function isFoldedNormalization({ operation }: Parameter): boolean {
+  return operation.node.metadata.get("pkg.onnxscript.rewriter.rule_name")?.startsWith("FuseBatchNorm") === true;
 }
 
 /** The module in which a parameter is applied: `['', 'encoder', 'encoder.fc', 'linear_3']` is in `encoder.fc`. */

@@ -4,7 +4,10 @@ import type { Layer, Parameter } from "../layers.js";
  * A kernel's name from its bias, which exporters leave alone: `fc.bias` stands beside `fc.weight`, `in_proj_bias` beside
  * `in_proj_weight`.
  */
-export function kernelNameFromBias(layer: Layer, biasName: (parameter: Parameter) => string | undefined): string | undefined {
+export function kernelNameFromBias(
+  layer: Layer,
+  biasName: (parameter: Parameter) => string | undefined,
+): string | undefined {
   for (const parameter of layer.parameters) {
     if (parameter.role !== "bias") continue;
     const name = biasName(parameter);

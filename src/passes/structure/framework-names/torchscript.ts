@@ -1,7 +1,14 @@
 import type { Dataflow } from "../../../graph/dataflow.js";
 import type { Layer, Parameter } from "../layers.js";
 import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
-import { isRecurrent, kernelNameFromBias, modulePath, parameterName, recurrentLayerIndices, recurrentNames } from "./torch.js";
+import {
+  isRecurrent,
+  kernelNameFromBias,
+  modulePath,
+  parameterName,
+  recurrentLayerIndices,
+  recurrentNames,
+} from "./torch.js";
 
 /**
  * PyTorch's exporter on TorchScript (`dynamo=False`, and all exports before PyTorch 2.5). Parameters keep their names
@@ -41,7 +48,9 @@ function recover({ dataflow, layers, original }: NamingContext): FrameworkNames 
     const module = moduleOf(parameter);
     if (beside !== undefined) return module === undefined || modulePath(beside) === module ? beside : undefined;
     if (module === undefined || module === "") return undefined;
-    const operators = convolutionOperators.has(parameter.operation.node.opType) ? convolutionOperators : linearOperators;
+    const operators = convolutionOperators.has(parameter.operation.node.opType)
+      ? convolutionOperators
+      : linearOperators;
     return isModuleOf(module, operators) ? parameterName(module, "weight") : undefined;
   };
 
