@@ -89,14 +89,14 @@ function annotate(options: AnnotateOptions, terminal: Terminal): void {
   if (first === undefined) throw new InputError("annotate", "names no model");
 
   const text = formatted(format, [first, ...others], options.sort, output === undefined ? terminal : plainPage);
+  if (embed !== undefined) {
+    embedScaleTable(first.model, first.tables[0], embed);
+    terminal.message("note", `wrote ${embed}`);
+  }
   if (output === undefined) terminal.out(text);
   else {
     writeFile(output, text);
     terminal.message("note", `wrote ${output}`);
-  }
-  if (embed !== undefined) {
-    embedScaleTable(first.model, first.tables[0], embed);
-    terminal.message("note", `wrote ${embed}`);
   }
 }
 

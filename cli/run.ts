@@ -6,6 +6,9 @@ import { type CommonOptions, processTerminal } from "./terminal.js";
 /** What the shell learns: done, our fault, the user's input. */
 export type ExitCode = 0 | 1 | 2;
 
+/** Options and positionals that may be given several times. */
+const repeatable: ReadonlySet<string> = new Set(["_", "models", "freeze", "train"]);
+
 /** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const program = yargs([...args])
@@ -20,11 +23,15 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     .demandCommand(1, "no command was given")
     .recommendCommands()
     .strict()
-    .parserConfiguration({ "duplicate-arguments-array": false })
+    .check((options) => {
+      const twice = Object.entries(options).find(([name, value]) => Array.isArray(value) && !repeatable.has(name));
+      if (twice !== undefined) throw new InputError(`--${twice[0]}`, "is given more than once");
+      return true;
+    })
     .wrap(Math.min(process.stdout.columns ?? 100, 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new InputError("arguments", message.split("\n")[0] ?? message, "see caadam-onnx --help");
+      throw error ?? new InputError("arguments", message.replaceAll(/\s*\n\s*/g, " "), "see caadam-onnx --help");
     });
   try {
     await program.parseAsync();

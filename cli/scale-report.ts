@@ -30,6 +30,8 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
     ...tables.map(({ strategy }): Column => ({ title: isSingle ? "scale" : strategy.name, align: "right" })),
     ...(isSingle ? [{ title: "", align: "left" } as const] : []),
   ];
+  // By layer, what has no kernel has no count; by parameter, a bias counts as 0.
+  const hasConnections = (row: ScaleTableRow) => row.connections > 0 || table.strategy.convention !== "layer";
   const cells = (row: ScaleTableRow): string[] => [
     `${order === "layer" ? "  " : ""}${row.frameworkName ?? row.name}`,
     row.role + (row.uses > 1 ? ` ×${row.uses}` : ""),
@@ -37,7 +39,7 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
     count(row.depth),
     count(row.fanIn),
     count(row.fanOut),
-    count(row.connections),
+    hasConnections(row) ? count(row.connections) : "–",
     ...scales.map((scale) => decimal(scale.get(row.name) ?? 1)),
     ...(isSingle ? [colors.cyan(bar(row.scale, greatest))] : []),
   ];

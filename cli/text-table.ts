@@ -28,7 +28,7 @@ export function textTable(header: readonly Column[], lines: readonly Line[], col
       .map(({ align, shrinks }, index) => {
         const width = widths[index] ?? 0;
         const cell = shrinks === true ? shortened(cells[index] ?? "", width) : (cells[index] ?? "");
-        const padding = " ".repeat(Math.max(width - stringWidth(cell), 0));
+        const padding = " ".repeat(Math.max(width - widthOf(cell), 0));
         return align === "left" ? cell + padding : padding + cell;
       })
       .join(" ".repeat(GAP))
@@ -48,8 +48,8 @@ function columnWidths(
 ): readonly number[] {
   const natural = header.map(({ title }, index) =>
     lines.reduce(
-      (widest, line) => ("cells" in line ? Math.max(widest, stringWidth(line.cells[index] ?? "")) : widest),
-      stringWidth(title),
+      (widest, line) => ("cells" in line ? Math.max(widest, widthOf(line.cells[index] ?? "")) : widest),
+      widthOf(title),
     ),
   );
   if (columns === undefined) return natural;
@@ -70,5 +70,10 @@ function columnWidths(
 }
 
 function shortened(text: string, width: number): string {
-  return cliTruncate(text, width, { position: "middle" });
+  return widthOf(text) <= width ? text : cliTruncate(text, width, { position: "middle" });
+}
+
+/** Columns that a text takes on a terminal. Nearly all text is of characters that take one each. */
+function widthOf(text: string): number {
+  return /^[\u0020-\u007e\u00a1-\u02ff\u2010-\u2027\u2580-\u258f]*$/.test(text) ? text.length : stringWidth(text);
 }

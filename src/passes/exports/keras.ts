@@ -52,7 +52,7 @@ def _tail(path):
     return path.split("/", 1)[1] if path.count("/") > 1 else path
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def scaled(optimizer_class):
     """The optimizer class, with each variable's learning rate multiplied by its scale."""
     if (

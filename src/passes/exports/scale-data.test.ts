@@ -57,7 +57,7 @@ describe("pythonScales", () => {
     const found = lines([row({}), row({ name: 'onnx::MatMul_"9\n', frameworkName: null, scale: 0.2, shape: [8, 64] })]);
     expect(found.slice(2)).toEqual([
       "}",
-      "# Names not recovered from the file; add them above by hand where you know them, else their scale is 1:",
+      "# Names not recovered from the file: scale 1, unless you add the true name to SCALES:",
       String.raw`#   "onnx::MatMul_\"9\n" (kernel, shape [8, 64]): 0.2`,
     ]);
   });

@@ -65,7 +65,7 @@ export function pythonScales({ scales, conflicts, unnamed }: ScaleData): string 
     ...scales.map(({ name, scale }) => `    ${pythonString(name)}: ${pythonFloat(scale)},`),
     "}",
     ...comment(
-      "Two tensors in the file go by one name and have different scales (tied weights, stored twice); the first counts:",
+      "One name, two tensors with different scales (tied weights, stored twice); the first counts:",
       conflicts.map(
         ({ name, kept, dropped }) =>
           `${pythonString(name)}: ${pythonFloat(kept.scale)} from ${pythonString(kept.name)}, ` +
@@ -73,7 +73,7 @@ export function pythonScales({ scales, conflicts, unnamed }: ScaleData): string 
       ),
     ),
     ...comment(
-      "Names not recovered from the file; add them above by hand where you know them, else their scale is 1:",
+      "Names not recovered from the file: scale 1, unless you add the true name to SCALES:",
       unnamed.map(
         (row) => `${pythonString(row.name)} (${row.role}, shape [${row.shape.join(", ")}]): ${pythonFloat(row.scale)}`,
       ),

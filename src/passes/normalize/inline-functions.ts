@@ -11,11 +11,14 @@ import {
 
 /** Calls inside calls can multiply a small file into any number of nodes; real models stay far below this. */
 const MOST_NODES = 1_000_000;
+/** Each call inside a call makes names longer and the stack deeper. */
+const DEEPEST_CALLS = 100;
 
 /**
  * Replaces every call of a model-local function by the function's body, also in control-flow bodies and in functions.
  * Names in a body get the calling node's name and a colon in front; a model without functions is returned as it is.
- * @throws InputError for a function that calls itself, and for bodies that multiply beyond a million nodes
+ * @throws InputError for a function that calls itself, for calls nested more than a hundred deep, and for bodies that
+ *   multiply beyond a million nodes
  */
 export function inlineFunctions(model: Model): Model {
   if (model.functions.length === 0) return model;
@@ -38,13 +41,17 @@ const identity: Renaming = { value: (name) => name, node: (name) => name, call: 
 class Inliner {
   readonly #functions: ReadonlyMap<string, ModelFunction>;
   readonly #active: ModelFunction[] = [];
-  readonly #prefixes = new Set<string>();
+  readonly #prefixes = new UniqueNames();
+  readonly #names: UniqueNames;
   readonly #label: string;
   #nodeCount = 0;
 
   constructor(model: Model) {
     this.#label = model.label;
-    this.#functions = new Map(model.functions.map((callee) => [callKey(callee.domain, callee.name, callee.overload), callee]));
+    this.#names = new UniqueNames(valueNames(model.graph));
+    this.#functions = new Map(
+      model.functions.map((callee) => [callKey(callee.domain, callee.name, callee.overload), callee]),
+    );
   }
 
   graph(graph: Graph, renaming: Renaming): Graph {
@@ -83,7 +90,8 @@ class Inliner {
       inputs: node.inputs.map((name) => (name === "" ? "" : renaming.value(name))),
       outputs: node.outputs.map((name) => (name === "" ? "" : renaming.value(name))),
       attributes,
-      metadata: renaming.call === undefined ? node.metadata : new Map([...renaming.call.node.metadata, ...node.metadata]),
+      metadata:
+        renaming.call === undefined ? node.metadata : new Map([...renaming.call.node.metadata, ...node.metadata]),
     };
   }
 
@@ -104,54 +112,85 @@ class Inliner {
     if (this.#active.includes(callee)) {
       throw new InputError(`${this.#label}: ${describeNode(node)}`, `the function "${callee.name}" calls itself`);
     }
+    if (this.#active.length >= DEEPEST_CALLS) {
+      throw new InputError(this.#label, `its functions call each other more than ${DEEPEST_CALLS} deep`);
+    }
     this.#active.push(callee);
-    const prefix = this.#prefix(node);
+    const prefix = this.#prefixes.next(node.name === "" ? node.opType : node.name);
     const passed = new Map<string, string>();
     for (const [index, name] of callee.inputs.entries()) passed.set(name, node.inputs[index] ?? "");
+    const copies: Node[] = [];
     for (const [index, name] of callee.outputs.entries()) {
       const output = node.outputs[index] ?? "";
-      if (output !== "") passed.set(name, output);
+      const source = passed.get(name);
+      if (output === "") continue;
+      if (source === undefined) passed.set(name, output);
+      else if (source !== "") copies.push(identityNode(node, `${prefix}:${name}`, source, output));
     }
     const renaming: Renaming = {
-      value: (name) => passed.get(name) ?? `${prefix}:${name}`,
+      value: (name) => {
+        const known = passed.get(name);
+        if (known !== undefined) return known;
+        const fresh = this.#names.next(`${prefix}:${name}`);
+        passed.set(name, fresh);
+        return fresh;
+      },
       node: (name) => (name === "" ? "" : `${prefix}:${name}`),
       call: { node, callee },
     };
     for (const info of callee.valueInfo) if (!passed.has(info.name)) valueInfo.push(renamed(info, renaming));
     const body = this.#nodes(callee.nodes, renaming, valueInfo);
     this.#active.pop();
-    return [...body, ...passedThrough(callee, node, prefix)];
-  }
-
-  /** A prefix that no other call has. */
-  #prefix(node: Node): string {
-    const base = node.name === "" ? node.opType : node.name;
-    let prefix = base;
-    for (let copy = 1; this.#prefixes.has(prefix); copy++) prefix = `${base}_${copy}`;
-    this.#prefixes.add(prefix);
-    return prefix;
+    return [...body, ...copies];
   }
 }
 
-/** A function may return one of its own inputs: no node of its body makes that output, so an Identity does. */
-function passedThrough(callee: ModelFunction, node: Node, prefix: string): Node[] {
-  return callee.outputs.flatMap((name, index) => {
-    const input = node.inputs[callee.inputs.indexOf(name)];
-    const output = node.outputs[index] ?? "";
-    if (input === undefined || input === "" || output === "") return [];
-    return [
-      {
-        ...node,
-        name: `${prefix}:${name}`,
-        domain: "",
-        opType: "Identity",
-        overload: "",
-        inputs: [input],
-        outputs: [output],
-        attributes: new Map(),
-      },
-    ];
-  });
+/** Hands out names that differ from each other and from those it was given. */
+class UniqueNames {
+  readonly #used: Set<string>;
+  /** The number tried last behind each name, so that a thousand calls of one function need not try them all. */
+  readonly #copies = new Map<string, number>();
+
+  constructor(used: Iterable<string> = []) {
+    this.#used = new Set(used);
+  }
+
+  /** `wanted`, or with the first number behind it that makes it new. */
+  next(wanted: string): string {
+    let copy = this.#copies.get(wanted) ?? 0;
+    let name = copy === 0 ? wanted : `${wanted}_${copy}`;
+    while (this.#used.has(name)) name = `${wanted}_${++copy}`;
+    this.#copies.set(wanted, copy);
+    this.#used.add(name);
+    return name;
+  }
+}
+
+/** A function may return one of its inputs, or one value twice: no node of its body makes that output. */
+function identityNode(call: Node, name: string, input: string, output: string): Node {
+  return {
+    name,
+    domain: "",
+    opType: "Identity",
+    overload: "",
+    inputs: [input],
+    outputs: [output],
+    attributes: new Map(),
+    metadata: call.metadata,
+  };
+}
+
+/** All names of values in a graph and in the bodies inside it. */
+function* valueNames(graph: Graph): Generator<string> {
+  for (const list of [graph.inputs, graph.initializers, graph.sparseInitializers])
+    for (const { name } of list) yield name;
+  for (const node of graph.nodes) {
+    yield* node.outputs;
+    for (const attribute of node.attributes.values()) {
+      if (attribute.kind === "graph") yield* valueNames(attribute.value);
+      if (attribute.kind === "graphs") for (const body of attribute.value) yield* valueNames(body);
+    }
+  }
 }
 
 function renamed(info: ValueInfo, renaming: Renaming): ValueInfo {

@@ -1,6 +1,6 @@
 import picomatch from "picomatch";
 import { readRange } from "../../graph/bytes.js";
-import { type Dataflow, dataflowOf } from "../../graph/dataflow.js";
+import { type Dataflow, dataflowOf, type Value } from "../../graph/dataflow.js";
 import { bitsOf, isFloatingPoint } from "../../graph/data-type.js";
 import { InputError } from "../../graph/errors.js";
 import { describeNode, type Model } from "../../graph/model.js";
@@ -9,7 +9,9 @@ import { inlineFunctions } from "../normalize/inline-functions.js";
 import type { ExporterNaming, FrameworkNames } from "./framework-names/context.js";
 import { exporterNaming, recoverNames } from "./framework-names/index.js";
 import { tiedCopies } from "./framework-names/tied.js";
+import { kernelOperator } from "./kernel-operators.js";
 import { findLayers, type IsTrainable, type Layer } from "./layers.js";
+import { isRearrangement } from "./weight-view.js";
 
 /** What to train, by glob patterns over initializer names and framework names; `*` also matches dots and slashes. */
 export interface StructureOptions {
@@ -64,7 +66,7 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Structure
 }
 
 function namesOf(model: Model, dataflow: Dataflow, naming: ExporterNaming, layers: readonly Layer[]): FrameworkNames {
-  return recoverNames(naming, { model, dataflow, layers, original: tiedCopies(layers) });
+  return recoverNames(naming, { model, dataflow, layers, original: tiedCopies(layers, naming.isMadeUp) });
 }
 
 /**
@@ -172,14 +174,9 @@ function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): readonly str
       `${quantized.length} of the parameters are quantized, such as "${first.tensor.name}" (${first.tensor.dataType}): they count as kernels, but cannot be trained as they are`,
     );
   }
-  const computed = dataflow.operations.filter(({ node, inputs }) => {
-    const weight = inputs[1]?.origin;
-    return (
-      node.opType.startsWith("Conv") &&
-      weight?.kind === "operation" &&
-      !layers.some((layer) => layer.name === node.name)
-    );
-  });
+  const computed = dataflow.operations.filter((operation) =>
+    kernelOperator(operation.node)?.kernels.some(({ input }) => isComputedWeight(operation.inputs[input])),
+  );
   const [firstComputed] = computed;
   if (firstComputed !== undefined) {
     warnings.push(
@@ -187,4 +184,24 @@ function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): readonly str
     );
   }
   return warnings;
+}
+
+/** Looking back further than this, nobody computes a weight. */
+const LONGEST_COMPUTATION = 64;
+
+/** Whether a value is computed from float initializers alone, and not only rearranged (as by a weight normalization). */
+function isComputedWeight(value: Value | undefined): boolean {
+  if (value?.origin.kind !== "operation" || isRearrangement(value.origin.operation)) return false;
+  const behind = new Set([value]);
+  let hasParameter = false;
+  for (const { origin } of behind) {
+    if (origin.kind === "input" || behind.size > LONGEST_COMPUTATION) return false;
+    if (origin.kind === "initializer") hasParameter ||= isKernelLike(origin.tensor);
+    else for (const input of origin.operation.inputs) if (input !== undefined) behind.add(input);
+  }
+  return hasParameter;
+}
+
+function isKernelLike({ dataType, shape }: Tensor): boolean {
+  return isFloatingPoint(dataType) && shape.length >= 2;
 }

@@ -8,21 +8,29 @@ import { parametersOf } from "./context.js";
 const SAMPLES = 32;
 
 /**
- * Kernels that are a transposed copy of an earlier parameter: exporters fold the Transpose of a tied embedding into a
- * tensor of its own. Of payloads, only a few samples are read, and only where shapes are each other's mirror image.
+ * Kernels that are a transposed copy of another parameter: exporters fold the Transpose of a tied embedding into a tensor
+ * of its own, under a name that they make up. Of payloads, only a few samples are read, and only where the shapes of a
+ * named and of an anonymous parameter are each other's mirror image.
  */
-export function tiedCopies(layers: readonly Layer[]): ReadonlyMap<Parameter, Parameter> {
-  const byShape = new Map<string, Parameter[]>();
+export function tiedCopies(
+  layers: readonly Layer[],
+  isMadeUp: (name: string) => boolean,
+): ReadonlyMap<Parameter, Parameter> {
+  const matrices = parametersOf(layers).flatMap(({ parameter }) =>
+    parameter.tensor.shape.length === 2 ? [parameter] : [],
+  );
+  const named = new Map<string, Parameter[]>();
+  for (const parameter of matrices.filter(({ tensor }) => !isMadeUp(tensor.name))) {
+    const shape = parameter.tensor.shape.join();
+    const ofShape = named.get(shape);
+    if (ofShape === undefined) named.set(shape, [parameter]);
+    else ofShape.push(parameter);
+  }
   const copies = new Map<Parameter, Parameter>();
-  for (const { parameter } of parametersOf(layers)) {
-    const { shape } = parameter.tensor;
-    if (shape.length !== 2) continue;
-    const mirrored = byShape.get(shape.toReversed().join()) ?? [];
-    const source = mirrored.find((earlier) => isTransposed(parameter.tensor, earlier.tensor));
-    if (source !== undefined) copies.set(parameter, source);
-    const same = byShape.get(shape.join());
-    if (same === undefined) byShape.set(shape.join(), [parameter]);
-    else same.push(parameter);
+  for (const copy of matrices.filter(({ tensor }) => isMadeUp(tensor.name))) {
+    const mirrored = named.get(copy.tensor.shape.toReversed().join()) ?? [];
+    const source = mirrored.find(({ tensor }) => isTransposed(copy.tensor, tensor));
+    if (source !== undefined) copies.set(copy, source);
   }
   return copies;
 }

@@ -60,8 +60,8 @@ function recover({ model, layers, original }: NamingContext): FrameworkNames {
   /** Folding a normalization puts its scale and bias into the bias, and its module into the node's scopes. */
   const foldedNames = (parameter: Parameter, own: string): readonly string[] => {
     const normalization = [inModule(parameter, "weight"), inModule(parameter, "bias")];
-    const names = [own, ...normalization].filter((name) => name !== undefined && isTarget.has(name));
-    return normalization.includes(undefined) ? [] : names.flatMap((name) => name ?? []);
+    if (normalization.includes(undefined)) return [];
+    return [own, ...normalization].flatMap((name) => (name !== undefined && isTarget.has(name) ? [name] : []));
   };
 
   /** A tied parameter is stored under one of its names; `named_parameters()` prints the one registered first. */
