@@ -95,6 +95,24 @@ describe("the table", () => {
   });
 });
 
+describe("names from a hostile file", () => {
+  it("reach the terminal without control characters, one line each", () => {
+    const graph = graphBuilder("hostile");
+    const x = graph.input("x", "float32", ["n", 4]);
+    const name = "w\u001b[31m\n\u009b2J\u202etxt";
+    const product = graph.node("MatMul", [x, graph.initializer(float32Tensor(name, [4, 4]))], {}, { name: "a\rb" });
+    graph.output(product, "float32");
+    writeFileSync(inFolder("hostile.onnx"), encodeModel(modelOf(graph.graph())));
+    for (const format of ["table", "markdown"]) {
+      const { status, stdout } = caadam("annotate", "hostile.onnx", "--format", format);
+      expect(status).toBe(0);
+      // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+      expect(stdout).toContain(String.raw`w\u001b[31m\n\u009b2J\u202etxt`);
+    }
+  });
+});
+
 describe("formats", () => {
   it("json is the scale table of the contract", () => {
     const { stdout } = caadam("annotate", mlp, "--format", "json", "--strategy", "additive");
@@ -251,7 +269,12 @@ describe("bad input is one clear line and exit code 2", () => {
   it("options that make no sense", () => {
     expectRefusal(["annotate"], /not enough non-option arguments/i);
     expectRefusal(["annotate", mlp, "--strategy", "cubic"], /strategy.*cubic/);
-    expectRefusal(["annotate", mlp, "--gamma", "lots"], /gamma/);
+    expectRefusal(["annotate", mlp, "--gamma", "lots"], /--gamma "lots": is not a number/);
+    expectRefusal(["annotate", mlp, "--gamma", ""], /--gamma "": is not a number/);
+    expectRefusal(["annotate", mlp, "--freeze"], /freeze/);
+    expectRefusal(["annotate", mlp, "--freeze", ""], /empty pattern/);
+    expectRefusal(["annotate", mlp, "-o", ""], /names no file/);
+    expectRefusal(["annotate", mlp, "--format", "csv", "--format", "json"], /--format: is given more than once/);
     expectRefusal(["annotate", mlp, "--colour"], /colour/);
     expectRefusal(["anotate", mlp], /anotate|annotate/);
     expectRefusal([], /no command/);

@@ -59,7 +59,12 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
       })
       .options({
         strategy: { choices: strategyNames, default: "multiplicative" as const, describe: summaries(strategies) },
-        gamma: { type: "number", requiresArg: true, describe: "How strong the strategy is; each has its own default" },
+        gamma: {
+          type: "string",
+          requiresArg: true,
+          coerce: toNumber,
+          describe: "How strong the strategy is; each has its own default",
+        },
         convention: { choices: conventionNames, default: "layer" as const, describe: summaries(conventions) },
         normalize: {
           type: "boolean",
@@ -81,6 +86,12 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
       .example("$0 annotate before.onnx after.onnx", "Two models beside each other"),
   handler: (options) => annotate(options, processTerminal(options)),
 };
+
+function toNumber(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isNaN(value)) throw new InputError(`--gamma "${text}"`, "is not a number");
+  return value;
+}
 
 function annotate(options: AnnotateOptions, terminal: Terminal): void {
   const { models, format, output, embed } = options;
@@ -153,6 +164,7 @@ function refuseContradictions(options: AnnotateOptions): void {
   if (options["all-strategies"] && gamma !== undefined) {
     throw new InputError("--gamma", "means another thing to each strategy", "leave it out, or name one --strategy");
   }
+  if (output === "" || embed === "") throw new InputError(output === "" ? "--output" : "--embed", "names no file");
   if (output === undefined) return;
   const overwritten = [...models, ...(embed === undefined ? [] : [embed])].find((path) => isSameFile(path, output));
   if (overwritten !== undefined)

@@ -1,5 +1,5 @@
 import yargs from "yargs";
-import { InputError, oneLine } from "../src/graph/errors.js";
+import { InputError, oneLine } from "../src/index.js";
 import { annotateCommand } from "./annotate.js";
 import { type CommonOptions, processTerminal } from "./terminal.js";
 
@@ -31,7 +31,12 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     .wrap(Math.min(process.stdout.columns ?? 100, 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new InputError("arguments", message.replaceAll(/\s*\n\s*/g, " "), "see caadam-onnx --help");
+      if (error !== undefined && error.name !== "YError") throw error;
+      throw new InputError(
+        "arguments",
+        (error?.message ?? message).replaceAll(/\s*\n\s*/g, " "),
+        "see caadam-onnx --help",
+      );
     });
   try {
     await program.parseAsync();

@@ -1,4 +1,4 @@
-import type { ScaleTable, ScaleTableRow } from "../src/index.js";
+import { oneLine, type ScaleTable, type ScaleTableRow } from "../src/index.js";
 import type { Terminal } from "./terminal.js";
 import { type Column, type Line, textTable } from "./text-table.js";
 
@@ -21,19 +21,19 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
   const greatest = Math.max(...table.parameters.map(({ scale }) => scale));
   const header: Column[] = [
     { title: order === "layer" ? "layer / parameter" : "parameter", align: "left", shrinks: true },
-    { title: "role", align: "left" },
-    { title: "shape", align: "right" },
-    { title: "depth", align: "right" },
-    { title: "fan-in", align: "right" },
-    { title: "fan-out", align: "right" },
-    { title: "connections", align: "right" },
+    { title: "role", align: "left", dispensable: 3 },
+    { title: "shape", align: "right", dispensable: 4 },
+    { title: "depth", align: "right", dispensable: 6 },
+    { title: "fan-in", align: "right", dispensable: 1 },
+    { title: "fan-out", align: "right", dispensable: 2 },
+    { title: "connections", align: "right", dispensable: 5 },
     ...tables.map(({ strategy }): Column => ({ title: isSingle ? "scale" : strategy.name, align: "right" })),
-    ...(isSingle ? [{ title: "", align: "left" } as const] : []),
+    ...(isSingle ? [{ title: "", align: "left", dispensable: 7 } as const] : []),
   ];
   // By layer, what has no kernel has no count; by parameter, a bias counts as 0.
   const hasConnections = (row: ScaleTableRow) => row.connections > 0 || table.strategy.convention !== "layer";
   const cells = (row: ScaleTableRow): string[] => [
-    `${order === "layer" ? "  " : ""}${row.frameworkName ?? row.name}`,
+    `${order === "layer" ? "  " : ""}${oneLine(row.frameworkName ?? row.name)}`,
     row.role + (row.uses > 1 ? ` ×${row.uses}` : ""),
     row.shape.join("×"),
     count(row.depth),
@@ -48,7 +48,7 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
       ? grouped(table, cells, colors)
       : sorted(table.parameters, order).map((row) => ({ cells: cells(row) }));
   return [
-    colors.bold(table.model.file) + colors.dim(`  ${describeModel(table)}`),
+    colors.bold(oneLine(table.model.file)) + colors.dim(`  ${describeModel(table)}`),
     isSingle ? describeStrategy(table) : `convention ${table.strategy.convention}`,
     "",
     textTable(header, lines, page.columns),
@@ -69,7 +69,7 @@ export function comparisonReport(tables: readonly ScaleTable[], page: Page): str
     ],
     tables.map(({ model, parameters, statistics }) => ({
       cells: [
-        model.file,
+        oneLine(model.file),
         count(layerCount(parameters)),
         count(parameters.length),
         count(elementsOf(parameters)),
@@ -92,14 +92,14 @@ export function comparisonReport(tables: readonly ScaleTable[], page: Page): str
   const sideBySide = textTable(
     [
       { title: "parameter", align: "left", shrinks: true },
-      ...tables.map(({ model }): Column => ({ title: model.file, align: "right" })),
+      ...tables.map(({ model }): Column => ({ title: oneLine(model.file), align: "right" })),
       { title: "", align: "left" },
     ],
     shared.map((name) => {
       const present = scales.flatMap((scale) => scale.get(name) ?? []);
       const isDifferent = present.some((scale) => decimal(scale) !== decimal(present[0] ?? 1));
       const values = scales.map((scale) => (scale.has(name) ? decimal(scale.get(name) ?? 1) : "-"));
-      return { cells: [name, ...values, isDifferent ? page.colors.yellow("≠") : ""] };
+      return { cells: [oneLine(name), ...values, isDifferent ? page.colors.yellow("≠") : ""] };
     }),
     page.columns,
   );
@@ -113,7 +113,7 @@ function grouped(table: ScaleTable, cells: (row: ScaleTableRow) => string[], col
   return table.parameters.flatMap((row): Line[] => {
     const isNew = row.layer !== layer;
     layer = row.layer;
-    const heading = { heading: `${row.layer}  ${colors.dim(row.op)}` };
+    const heading = { heading: `${oneLine(row.layer)}  ${colors.dim(row.op)}` };
     return isNew ? [heading, { cells: cells(row) }] : [{ cells: cells(row) }];
   });
 }
@@ -134,7 +134,7 @@ function sorted(rows: readonly ScaleTableRow[], order: Exclude<SortOrder, "layer
 }
 
 function describeModel({ model }: ScaleTable): string {
-  const producer = model.producer === "" ? [] : [model.producer];
+  const producer = model.producer === "" ? [] : [oneLine(model.producer)];
   return [...producer, `opset ${model.opset}`, `IR version ${model.irVersion}`].join(" · ");
 }
 

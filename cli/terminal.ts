@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { oneLine } from "../src/index.js";
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -32,7 +33,7 @@ export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "
     message(kind, text) {
       if (quiet && kind === "note") return;
       const paint = { note: messageColors.dim, warning: messageColors.yellow, error: messageColors.red }[kind];
-      const line = kind === "note" ? text : `${kind}: ${text}`;
+      const line = oneLine(kind === "note" ? text : `${kind}: ${text}`);
       stderr.write(json ? `${JSON.stringify({ event: kind, message: text })}\n` : `${paint(line)}\n`);
     },
   };

@@ -7,66 +7,80 @@ export interface Column {
   readonly align: "left" | "right";
   /** Whether cells may be shortened in the middle where the table is too wide. */
   readonly shrinks?: boolean;
+  /** Columns that may go where the table is too wide, least important first. */
+  readonly dispensable?: number;
 }
 
 /** A line of a table: its cells, or a heading over the whole width. */
 export type Line = { readonly cells: readonly string[] } | { readonly heading: string };
 
 const GAP = 2;
-/** A name shortened further than this says nothing. */
-const NARROWEST = 12;
+/** A name shortened further than this says little. */
+const READABLE = 28;
 
 /**
- * Lays out a table without rules, columns two spaces apart.
+ * Lays out a table without rules, columns two spaces apart. Where it is too wide, dispensable columns go first, then
+ * cells that may shrink are shortened in the middle, and at last lines are cut off.
  * @param columns the width to fit into; undefined for as wide as need be
  */
 export function textTable(header: readonly Column[], lines: readonly Line[], columns: number | undefined): string {
-  const widths = columnWidths(header, lines, columns);
-  const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
-  const row = (cells: readonly string[]) =>
-    header
-      .map(({ align, shrinks }, index) => {
-        const width = widths[index] ?? 0;
-        const cell = shrinks === true ? shortened(cells[index] ?? "", width) : (cells[index] ?? "");
-        const padding = " ".repeat(Math.max(width - widthOf(cell), 0));
-        return align === "left" ? cell + padding : padding + cell;
-      })
-      .join(" ".repeat(GAP))
-      .trimEnd();
-  return [
-    row(header.map(({ title }) => title)),
-    ...lines.map((line) => ("heading" in line ? shortened(line.heading, Math.max(total, NARROWEST)) : row(line.cells))),
-    "",
-  ].join("\n");
-}
-
-/** Natural widths; where they exceed the space, the columns that may shrink share what is left. */
-function columnWidths(
-  header: readonly Column[],
-  lines: readonly Line[],
-  columns: number | undefined,
-): readonly number[] {
   const natural = header.map(({ title }, index) =>
     lines.reduce(
       (widest, line) => ("cells" in line ? Math.max(widest, widthOf(line.cells[index] ?? "")) : widest),
       widthOf(title),
     ),
   );
-  if (columns === undefined) return natural;
-  const fixed = natural.reduce((sum, width, index) => sum + GAP + (header[index]?.shrinks === true ? 0 : width), -GAP);
-  const shrinking = natural.filter((_, index) => header[index]?.shrinks === true).toSorted((a, b) => a - b);
-  // Narrow columns keep their width; the rest is divided evenly among the wider ones.
-  let space = columns - fixed;
-  let limit = Number.POSITIVE_INFINITY;
-  for (const [index, width] of shrinking.entries()) {
-    const share = space / (shrinking.length - index);
-    if (width > share) {
-      limit = Math.max(Math.floor(share), NARROWEST);
-      break;
-    }
-    space -= width;
+  const all = header.map((column, index) => ({ ...column, index, width: natural[index] ?? 0 }));
+  const shown = columns === undefined ? all : fitted(all, columns);
+  const row = (cells: readonly string[]) =>
+    shown
+      .map(({ align, shrinks, index, width }, position) => {
+        const cell = shrinks === true ? shortened(cells[index] ?? "", width) : (cells[index] ?? "");
+        if (align === "left" && position === shown.length - 1) return cell;
+        const padding = " ".repeat(Math.max(width - widthOf(cell), 0));
+        return align === "left" ? cell + padding : padding + cell;
+      })
+      .join(" ".repeat(GAP))
+      .trimEnd();
+  const limit = columns ?? Number.POSITIVE_INFINITY;
+  const headingWidth = Math.min(totalWidth(shown), limit);
+  return [
+    row(header.map(({ title }) => title)),
+    ...lines.map((line) => ("heading" in line ? shortened(line.heading, headingWidth) : row(line.cells))),
+  ]
+    .map((line) => (widthOf(line) > limit ? cliTruncate(line, limit) : line))
+    .join("\n")
+    .concat("\n");
+}
+
+interface Placed extends Column {
+  readonly index: number;
+  readonly width: number;
+}
+
+function totalWidth(columns: readonly Placed[]): number {
+  return columns.reduce((sum, { width }) => sum + width + GAP, -GAP);
+}
+
+/** Leaves out columns and narrows others until all fit, or nothing more can go. */
+function fitted(all: readonly Placed[], space: number): readonly Placed[] {
+  const readable = all.map((column) =>
+    column.shrinks === true ? { ...column, width: Math.min(column.width, READABLE) } : column,
+  );
+  const going = readable.filter(({ dispensable }) => dispensable !== undefined);
+  going.sort((a, b) => (a.dispensable ?? 0) - (b.dispensable ?? 0));
+  let kept = readable;
+  for (const column of going) {
+    if (totalWidth(kept) <= space) break;
+    kept = kept.filter((other) => other !== column);
   }
-  return natural.map((width, index) => (header[index]?.shrinks === true ? Math.min(width, limit) : width));
+  const rigid = totalWidth(kept.map((column) => (column.shrinks === true ? { ...column, width: 0 } : column)));
+  const shrinking = kept.filter(({ shrinks }) => shrinks === true).length;
+  const share = Math.max(Math.floor((space - rigid) / Math.max(shrinking, 1)), 1);
+  return kept.map((column) => {
+    const natural = all[column.index]?.width ?? column.width;
+    return column.shrinks === true ? { ...column, width: Math.min(natural, share) } : column;
+  });
 }
 
 function shortened(text: string, width: number): string {

@@ -14,7 +14,7 @@ export {
 export type { DataType } from "./graph/data-type.js";
 export { dataflowOf, type Dataflow, type Operation, type Origin, type Use, type Value } from "./graph/dataflow.js";
 export { encodeModel } from "./graph/encode-model.js";
-export { InputError } from "./graph/errors.js";
+export { InputError, oneLine } from "./graph/errors.js";
 export type {
   Attribute,
   Dimension,
@@ -38,12 +38,13 @@ export { embedScaleTable, SCALE_TABLE_KEY } from "./passes/scaling/embed.js";
 export type {
   Convention,
   ParameterFacts,
-  ParameterRole,
   ScaleTable,
   ScaleTableRow,
   StrategyName,
 } from "./passes/scaling/scale-table.js";
 export { scalesOf, scaleTable, type ScaleOptions, type Scales } from "./passes/scaling/scales.js";
 export { strategies } from "./passes/scaling/strategies.js";
+export type { ParameterRole } from "./passes/structure/kernel-operators.js";
 export type { Layer, Parameter } from "./passes/structure/layers.js";
-export { structureOf, type Structure, type StructureOptions } from "./passes/structure/structure.js";
+export { structureOf, type Structure } from "./passes/structure/structure.js";
+export type { TrainabilityOptions } from "./passes/structure/trainability.js";

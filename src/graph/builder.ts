@@ -62,8 +62,7 @@ export function graphBuilder(name: string): GraphBuilder {
   const addNodes: GraphBuilder["nodes"] = (opType, nodeInputs, outputCount, attributes = {}, options = {}) => {
     const nodeName = options.name ?? `${opType}_${nodes.length}`;
     const nodeOutputs =
-      options.outputs ??
-      Array.from({ length: outputCount }, (_, index) => `${nodeName}_output_${index}`);
+      options.outputs ?? Array.from({ length: outputCount }, (_, index) => `${nodeName}_output_${index}`);
     nodes.push({
       name: nodeName,
       domain: options.domain ?? "",
@@ -86,8 +85,7 @@ export function graphBuilder(name: string): GraphBuilder {
       initializers.push(tensor);
       return tensor.name;
     },
-    node: (opType, nodeInputs, attributes, options) =>
-      addNodes(opType, nodeInputs, 1, attributes, options)[0] ?? "",
+    node: (opType, nodeInputs, attributes, options) => addNodes(opType, nodeInputs, 1, attributes, options)[0] ?? "",
     nodes: addNodes,
     output(outputName, dataType, shape) {
       outputs.push(dataType === undefined ? { name: outputName } : valueInfo(outputName, dataType, shape));
@@ -113,7 +111,10 @@ export function modelOf(graph: Graph, opset = 21, irVersion = 10): Model {
     source: undefined,
     externalFiles: [],
     irVersion,
-    opsetImports: new Map([["", opset], ...[...domains].filter((domain) => domain !== "").map((domain) => [domain, 1] as const)]),
+    opsetImports: new Map([
+      ["", opset],
+      ...[...domains].filter((domain) => domain !== "").map((domain) => [domain, 1] as const),
+    ]),
     producerName: "caadam-onnx",
     producerVersion: "",
     metadata: new Map(),
@@ -129,7 +130,11 @@ export function float32Tensor(name: string, shape: readonly number[], values?: r
 }
 
 /** An int64 constant, one-dimensional unless a shape is given. */
-export function int64Tensor(name: string, values: readonly number[], shape: readonly number[] = [values.length]): Tensor {
+export function int64Tensor(
+  name: string,
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): Tensor {
   return tensorFrom(name, "int64", shape, new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer));
 }
 

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { InputError, systemReason } from "./errors.js";
+import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { InputError, isSystemError, systemReason } from "./errors.js";
 
 /** Random access to bytes that may be in memory or in a file; nothing is read before it is asked for. */
 export interface ByteSource {
@@ -32,45 +32,56 @@ export function memoryBytes(bytes: Uint8Array, label = "the given bytes"): ByteS
 
 /**
  * A file on disk. It is opened for each read and closed again, so that a reference into it needs no one to release it.
+ * A read after the file has changed is refused: what was found in it before would now be other bytes.
  * Throws {@link InputError} when `path` is not a readable regular file.
  */
 export function fileBytes(path: string): ByteSource {
-  const size = regularFileSize(path);
+  const known = regularFile(path);
   return {
     label: path,
-    size,
+    size: known.size,
     read(offset, length) {
-      const bytes = Buffer.allocUnsafeSlow(length);
-      let descriptor: number;
-      try {
-        descriptor = openSync(path, "r");
-      } catch (error) {
-        throw new InputError(path, `cannot be read: ${systemReason(error)}`);
-      }
-      try {
-        for (let done = 0; done < length; ) {
-          const count = readSync(descriptor, bytes, done, length - done, offset + done);
-          if (count === 0) throw new InputError(path, `ends at byte ${offset + done}, it was ${size} bytes long before`);
-          done += count;
-        }
-      } finally {
-        closeSync(descriptor);
-      }
-      return bytes;
+      if (offset + length > known.size) throw new InputError(path, `ends before byte ${offset + length}`);
+      return reading(path, () => readFile(path, known, offset, length));
     },
   };
 }
 
-function regularFileSize(path: string): number {
-  let stats;
+function readFile(path: string, known: Stats, offset: number, length: number): Uint8Array {
+  const descriptor = openSync(path, "r");
   try {
-    stats = statSync(path);
-  } catch (error) {
-    throw new InputError(path, `cannot be read: ${systemReason(error)}`);
+    const now = fstatSync(descriptor);
+    if (now.ino !== known.ino || now.size !== known.size || now.mtimeMs !== known.mtimeMs) {
+      throw new InputError(path, "has changed since it was opened", "read it again");
+    }
+    const bytes = Buffer.allocUnsafeSlow(length);
+    for (let done = 0; done < length;) {
+      const count = readSync(descriptor, bytes, done, length - done, offset + done);
+      if (count === 0)
+        throw new InputError(path, `ends at byte ${offset + done}, it was ${known.size} bytes long before`);
+      done += count;
+    }
+    return bytes;
+  } finally {
+    closeSync(descriptor);
   }
+}
+
+function regularFile(path: string): Stats {
+  const stats = reading(path, () => statSync(path));
   if (stats.isDirectory()) throw new InputError(path, "is a folder, not a file", "name the .onnx file in it");
   if (!stats.isFile()) throw new InputError(path, "is not a regular file");
-  return stats.size;
+  return stats;
+}
+
+/** Runs a file-system call, whose errors do not speak to people. */
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InputError || !isSystemError(error)) throw error;
+    throw new InputError(path, `cannot be read: ${systemReason(error)}`);
+  }
 }
 
 /** The bytes of a range. */

@@ -53,6 +53,9 @@ export function dataflowOf(model: Model): Dataflow {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type OpenValue = Mutable<Value> & { readonly uses: Use[] };
 
+/** Operators that run a body over and over, with values going in and coming out by position. */
+const repeating: ReadonlySet<string> = new Set(["Loop", "Scan", "SequenceMap"]);
+
 class Scope {
   readonly #values = new Map<string, OpenValue>();
 
@@ -71,10 +74,6 @@ class Scope {
 
   find(name: string): OpenValue | undefined {
     return this.#values.get(name) ?? this.outer?.find(name);
-  }
-
-  has(name: string): boolean {
-    return this.#values.has(name);
   }
 }
 
@@ -98,7 +97,11 @@ class DataflowBuilder {
   /** Lays out a graph and returns its outputs. `receive` gets each input that is not an initializer. */
   #graph(graph: Graph, outer: Scope | undefined, receive: (input: OpenValue, index: number) => void): OpenValue[] {
     const scope = new Scope(this.label, outer);
-    const types = new Map([...graph.valueInfo, ...graph.inputs, ...graph.outputs].map(({ name, type }) => [name, type]));
+    const types = new Map(
+      [...graph.valueInfo, ...graph.inputs, ...graph.outputs].flatMap(({ name, type }) =>
+        type === undefined ? [] : [[name, type]],
+      ),
+    );
     const declare = (name: string, origin: Origin): OpenValue =>
       scope.declare({ name, type: types.get(name), origin, uses: [] });
 
@@ -110,8 +113,9 @@ class DataflowBuilder {
       this.#initializers.push(declare(name, { kind: "initializer", tensor }));
     }
     // Until IR version 3 initializers had to be listed among the inputs as well.
+    const constants = new Set([...graph.initializers, ...graph.sparseInitializers].map(({ name }) => name));
     for (const [index, { name }] of graph.inputs.entries()) {
-      if (!scope.has(name)) receive(declare(name, { kind: "input" }), index);
+      if (!constants.has(name)) receive(declare(name, { kind: "input" }), index);
     }
     const opened = graph.nodes.map((node) => this.#open(node, declare));
     for (const { node, outputs } of opened) this.#close(node, outputs, scope);
@@ -139,13 +143,14 @@ class DataflowBuilder {
     if (node.opType === "If" && thenBranch !== undefined && elseBranch !== undefined) {
       const thenOutputs = this.#graph(thenBranch, scope, () => undefined);
       const elseOutputs = this.#graph(elseBranch, scope, () => undefined);
+      this.#requireResults(node, Math.min(thenOutputs.length, elseOutputs.length));
       for (const [index, output] of outputs.entries()) {
         this.#operation(node, [inputs[0], thenOutputs[index], elseOutputs[index]], [output]);
       }
       return;
     }
     const body = bodies.get("body");
-    if (body !== undefined && bodies.size === 1) {
+    if (body !== undefined && repeating.has(node.opType)) {
       this.#body(node, body, inputs, outputs, scope);
       return;
     }
@@ -153,7 +158,7 @@ class DataflowBuilder {
     this.#operation(node, [...inputs, ...results], outputs);
   }
 
-  /** Loop, Scan and SequenceMap: one pass of the body, with values going in and coming out by position. */
+  /** One pass of a repeated body. */
   #body(
     node: Node,
     body: Graph,
@@ -163,11 +168,18 @@ class DataflowBuilder {
   ): void {
     // A Loop's body gets the iteration number first, and returns the condition first; Scan had sequence lengths at opset 8.
     const isLoop = node.opType === "Loop";
-    const entering = isLoop ? [undefined, ...inputs.slice(1)] : inputs.slice(inputs.length - body.inputs.length);
+    const entering = isLoop ? [undefined, inputs[1], ...inputs.slice(2)] : inputs.slice(-body.inputs.length);
+    if (entering.length < body.inputs.length) {
+      throw new InputError(
+        `${this.label}: ${describeNode(node)}`,
+        `gives ${entering.length} values to a body that takes ${body.inputs.length}`,
+      );
+    }
     const leaving = this.#graph(body, scope, (input, index) => {
       const source = entering[index];
       if (source !== undefined) this.#operation(linkNode(node, source, input), [source], [input]);
     }).slice(isLoop ? 1 : 0);
+    this.#requireResults(node, leaving.length);
     for (const [index, output] of outputs.entries()) {
       const source = leaving[index];
       if (output !== undefined && source !== undefined) {
@@ -176,7 +188,21 @@ class DataflowBuilder {
     }
   }
 
-  #operation(node: Node, inputs: readonly (OpenValue | undefined)[], outputs: readonly (OpenValue | undefined)[]): void {
+  /** An output that no body returns would look like an input of the model. */
+  #requireResults(node: Node, returned: number): void {
+    if (node.outputs.length > returned) {
+      throw new InputError(
+        `${this.label}: ${describeNode(node)}`,
+        `has ${node.outputs.length} outputs, but a body that returns ${returned}`,
+      );
+    }
+  }
+
+  #operation(
+    node: Node,
+    inputs: readonly (OpenValue | undefined)[],
+    outputs: readonly (OpenValue | undefined)[],
+  ): void {
     const operation: Operation = { node, inputs, outputs };
     for (const [index, value] of inputs.entries()) value?.uses.push({ operation, input: index });
     for (const [index, value] of outputs.entries()) {

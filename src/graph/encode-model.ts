@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { onnx } from "onnx-proto";
+import { readRange } from "./bytes.js";
 import { dataTypeCode } from "./data-type.js";
 import { InputError } from "./errors.js";
 import type { Attribute, Dimension, Graph, Model, Node, ValueInfo, ValueType } from "./model.js";
@@ -15,21 +16,29 @@ const messages = lazily(() => {
 /**
  * A model that was built here, as the bytes of a .onnx file. For a model that was read from a file, patch the file
  * instead: this writes what onnx-proto's message classes (ONNX 1.10) hold, with all payloads embedded.
- * @throws InputError for a model with local functions (inline them first) and for types that came after ONNX 1.10
+ * @throws InputError for a model with local functions (inline them first) and for what onnx-proto or we do not hold in
+ *   full: sparse tensors, opaque types, element types newer than ours
  */
 export function encodeModel(model: Model): Uint8Array {
-  if (model.functions.length > 0) throw new InputError(model.label, "still has model-local functions", "inline them first");
-  return messages().ModelProto.encode({
-    irVersion: model.irVersion,
-    producerName: model.producerName,
-    producerVersion: model.producerVersion,
-    opsetImport: [...model.opsetImports].map(([domain, version]) => ({ domain, version })),
-    metadataProps: [...model.metadata].map(([key, value]) => ({ key, value })),
-    graph: graphProto(model.graph),
-  }).finish();
+  if (model.functions.length > 0)
+    throw new InputError(model.label, "still has model-local functions", "inline them first");
+  return messages()
+    .ModelProto.encode({
+      irVersion: model.irVersion,
+      producerName: model.producerName,
+      producerVersion: model.producerVersion,
+      opsetImport: [...model.opsetImports].map(([domain, version]) => ({ domain, version })),
+      metadataProps: [...model.metadata].map(([key, value]) => ({ key, value })),
+      graph: graphProto(model.graph),
+    })
+    .finish();
 }
 
 function graphProto(graph: Graph): onnx.IGraphProto {
+  const [sparse] = graph.sparseInitializers;
+  if (sparse !== undefined) {
+    throw new InputError(`initializer "${sparse.name}"`, "is sparse, which cannot be written to a new model");
+  }
   return {
     name: graph.name,
     node: graph.nodes.map(nodeProto),
@@ -86,8 +95,15 @@ function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProt
 }
 
 function tensorProto(tensor: Tensor): onnx.ITensorProto {
-  const { name, shape, dataType } = tensor;
-  return { name, dims: [...shape], dataType: dataTypeCode(dataType), rawData: rawBytes(tensor) };
+  const { name, shape, dataType, payload } = tensor;
+  if (dataType === "undefined") {
+    throw new InputError(`tensor "${name}"`, "has an unknown element type, which cannot be written to a new model");
+  }
+  const values =
+    dataType === "string" && payload.kind === "typed"
+      ? { stringData: payload.ranges.map(readRange) }
+      : { rawData: rawBytes(tensor) };
+  return { name, dims: [...shape], dataType: dataTypeCode(dataType), ...values };
 }
 
 function valueInfoProto({ name, type }: ValueInfo): onnx.IValueInfoProto {
@@ -111,6 +127,7 @@ function typeProto(type: ValueType | undefined): onnx.ITypeProto | undefined {
     case "map":
       return { mapType: { keyType: dataTypeCode(type.key), valueType: typeProto(type.value) ?? null } };
     case "optional":
+      return { optionalType: { elemType: typeProto(type.element) ?? null } };
     case "opaque":
       throw new InputError("a value", `has the type ${type.kind}, which cannot be written to a new model`);
   }

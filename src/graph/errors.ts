@@ -14,16 +14,34 @@ export class InputError extends Error {
   }
 }
 
-/** Names come from files and may hold anything: control characters are escaped so that a message stays one line. */
+/** Longer messages tell no one more; only damaged or hostile files have names that make them. */
+const LONGEST_MESSAGE = 2000;
+
+/**
+ * Names come from files and may hold anything: control characters, and marks that turn the direction of writing, are escaped so
+ * that a message stays one line, and a message that no one would read to its end is shortened in the middle.
+ */
 export function oneLine(text: string): string {
+  const half = LONGEST_MESSAGE / 2;
+  const shortened = text.length > LONGEST_MESSAGE ? `${text.slice(0, half)} ... ${text.slice(-half)}` : text;
   // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => JSON.stringify(character).slice(1, -1));
+  return shortened.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped);
+}
+
+/** As in JSON, which itself leaves DEL, the C1 controls and the Unicode line separators as they are. */
+function escaped(character: string): string {
+  const json = JSON.stringify(character).slice(1, -1);
+  return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}` : json;
+}
+
+/** Whether an error comes from the operating system or from Node.js' checks of a path, and not from a bug. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error;
 }
 
 /** The operating system's reason in words, from a Node.js file-system error. */
 export function systemReason(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  switch (code) {
+  switch (isSystemError(error) ? error.code : undefined) {
     case "ENOENT":
       return "no such file or folder";
     case "EACCES":

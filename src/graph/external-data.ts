@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { type ByteRange, type ByteSource, fileBytes } from "./bytes.js";
 import { InputError, systemReason } from "./errors.js";
@@ -9,9 +9,10 @@ export interface ExternalData {
   files(): readonly string[];
   /**
    * The stretch that a tensor's `external_data` entries name.
-   * Throws {@link InputError} when it is missing, too short for `expectedLength`, or outside the model's own folder.
+   * Throws {@link InputError} when it is missing, too short, not `expectedLength` long (where that is known), or outside
+   * the model's own folder.
    */
-  locate(tensorName: string, entries: ReadonlyMap<string, string>, expectedLength: number): ByteRange;
+  locate(tensorName: string, entries: ReadonlyMap<string, string>, expectedLength: number | undefined): ByteRange;
 }
 
 /** External data beside a model file. `modelPath` is undefined for a model that came from memory, which has no folder. */
@@ -32,8 +33,9 @@ export function externalDataOf(modelPath: string | undefined): ExternalData {
         opened.set(location, source);
       }
       const offset = count(entries.get("offset") ?? "0", "offset", where);
-      const length = count(entries.get("length") ?? String(expectedLength), "length", where);
-      if (length !== expectedLength) {
+      const rest = String(Math.max(source.size - offset, 0));
+      const length = count(entries.get("length") ?? expectedLength?.toString() ?? rest, "length", where);
+      if (expectedLength !== undefined && length !== expectedLength) {
         throw new InputError(where, `is ${expectedLength} bytes by its shape and type, its external data ${length}`);
       }
       if (offset + length > source.size) {
@@ -55,12 +57,7 @@ function openInside(folder: string, location: string, where: string): ByteSource
   if (isAbsolute(location) || isAbove(relative(folder, path))) {
     throw new InputError(where, `its external data "${location}" ${outside}`, "put the file beside the model");
   }
-  let real: string;
-  try {
-    real = realpathSync(path);
-  } catch (error) {
-    throw new InputError(where, `its external data "${location}" cannot be read: ${systemReason(error)}`);
-  }
+  const { real, isFile } = resolved(path, location, where);
   if (isAbove(relative(realpathSync(folder), real))) {
     throw new InputError(
       where,
@@ -68,7 +65,17 @@ function openInside(folder: string, location: string, where: string): ByteSource
       "put the file itself beside the model",
     );
   }
+  if (!isFile) throw new InputError(where, `its external data "${location}" is not a file`);
   return fileBytes(path);
+}
+
+/** Where a path leads, and whether to a file. */
+function resolved(path: string, location: string, where: string): { readonly real: string; readonly isFile: boolean } {
+  try {
+    return { real: realpathSync(path), isFile: statSync(path).isFile() };
+  } catch (error) {
+    throw new InputError(where, `its external data "${location}" cannot be read: ${systemReason(error)}`);
+  }
 }
 
 function isAbove(relativePath: string): boolean {

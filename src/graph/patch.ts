@@ -21,11 +21,23 @@ const CHUNK = 1 << 20;
  */
 export function metadataEdits(model: ByteSource, key: string, value: string): readonly Edit[] {
   const removed = metadataEntries(model, key).map(({ start, end }) => ({ start, end, bytes: new Uint8Array() }));
-  const bytes = new Writer().uint32((14 << 3) | 2).fork().uint32((1 << 3) | 2).string(key).uint32((2 << 3) | 2).string(value).ldelim().finish();
+  const bytes = new Writer()
+    .uint32((14 << 3) | 2)
+    .fork()
+    .uint32((1 << 3) | 2)
+    .string(key)
+    .uint32((2 << 3) | 2)
+    .string(value)
+    .ldelim()
+    .finish();
   const edits = [...removed, { start: model.size, end: model.size, bytes }];
   const size = edits.reduce((sum, edit) => sum + edit.bytes.length - (edit.end - edit.start), model.size);
   if (size > LARGEST_MODEL) {
-    throw new InputError(model.label, "would become larger than 2 GiB, which an ONNX file cannot be", "move its weights to external data");
+    throw new InputError(
+      model.label,
+      "would become larger than 2 GiB, which an ONNX file cannot be",
+      "move its weights to external data",
+    );
   }
   return edits;
 }

@@ -1,4 +1,4 @@
-import { type ByteSource, fileBytes, memoryBytes } from "./bytes.js";
+import { type ByteRange, type ByteSource, fileBytes, memoryBytes } from "./bytes.js";
 import { bitsOf, type DataType, dataTypeOf } from "./data-type.js";
 import { InputError } from "./errors.js";
 import { type ExternalData, externalDataOf } from "./external-data.js";
@@ -13,47 +13,64 @@ import type {
   ValueInfo,
   ValueType,
 } from "./model.js";
-import { elementCount, type Payload, rawByteLength, type Tensor, type TypedField } from "./tensor.js";
+import {
+  elementCount,
+  type Payload,
+  payloadMismatch,
+  rawByteLength,
+  type Tensor,
+  type TypedField,
+  typedFieldOf,
+} from "./tensor.js";
 import { type Field, WireReader } from "./wire.js";
 
 /**
  * Reads an ONNX model (IR versions 3 to 14; fields as in onnx.proto of ONNX 1.23). Costs time and memory in its nodes,
  * not in its weights: payloads stay where they are.
- * @param input the path of a .onnx file, or the bytes of one
+ * @param input the path of a .onnx file, the bytes of one, or where to read them
  * @throws InputError when it is not a readable, well-formed ONNX model, or its external data is not where it should be
  */
-export function readModel(input: string | Uint8Array): Model {
-  const source = typeof input === "string" ? fileBytes(input) : memoryBytes(input);
+export function readModel(input: string | Uint8Array | ByteSource): Model {
+  const source = sourceOf(input);
   refuseOtherFormats(source);
   return new ModelReader(source, externalDataOf(typeof input === "string" ? input : undefined)).model();
+}
+
+function sourceOf(input: string | Uint8Array | ByteSource): ByteSource {
+  if (typeof input === "string") return fileBytes(input);
+  return input instanceof Uint8Array ? memoryBytes(input) : input;
 }
 
 /** Says what a file is when it plainly is something else: the mistake is then obvious. */
 function refuseOtherFormats(source: ByteSource): void {
   if (source.size === 0) throw new InputError(source.label, "is empty", "an ONNX model was expected");
-  const start = Buffer.from(source.read(0, Math.min(source.size, 16)));
-  const otherFormats: readonly [magic: Buffer, what: string, remedy: string][] = [
-    [Buffer.from("PK\u0003\u0004"), "is a zip archive or a PyTorch checkpoint", "export the model with torch.onnx.export"],
-    [Buffer.from([0x80, 2]), "is a Python pickle", "export the model with torch.onnx.export"],
-    [Buffer.from("\u0089HDF"), "is an HDF5 file (Keras?)", 'export the model with model.export("model.onnx", format="onnx")'],
-    [Buffer.from([0x1f, 0x8b]), "is gzip-compressed", "decompress it first"],
-    [Buffer.from("GGUF"), "is a GGUF file", "export the model to ONNX"],
+  const start = Buffer.from(source.read(0, Math.min(source.size, 16))).toString("latin1");
+  const pickle = "is a Python pickle";
+  const exportIt = "export the model with torch.onnx.export";
+  const otherFormats: readonly (readonly [magic: string, what: string, remedy: string])[] = [
+    ["PK\u0003\u0004", "is a zip archive or a PyTorch checkpoint", exportIt],
+    ...["\u0002", "\u0003", "\u0004", "\u0005"].map((protocol) => [`\u0080${protocol}`, pickle, exportIt] as const),
+    ["\u0089HDF", "is an HDF5 file (Keras?)", 'export the model with model.export("model.onnx", format="onnx")'],
+    ["\u001f\u008b", "is gzip-compressed", "decompress it first"],
+    ["GGUF", "is a GGUF file", "export the model to ONNX"],
+    ["version https://", "is a Git LFS pointer, not the file itself", "run git lfs pull"],
   ];
   for (const [magic, what, remedy] of otherFormats) {
-    if (start.subarray(0, magic.length).equals(magic)) throw new InputError(source.label, what, remedy);
+    if (start.startsWith(magic)) throw new InputError(source.label, what, remedy);
   }
 }
 
 /** Payloads up to this size are kept while the file is being read: shapes and axes would cost a read each later. */
 const KEPT_PAYLOAD = 1024;
 
-const typedFields: ReadonlyMap<number, TypedField> = new Map([
-  [4, "float_data"],
-  [5, "int32_data"],
-  [6, "string_data"],
-  [7, "int64_data"],
-  [10, "double_data"],
-  [11, "uint64_data"],
+/** The fields of TensorProto that hold values by type, with the wire form of a value that is not packed. */
+const typedFields: ReadonlyMap<number, { readonly field: TypedField; readonly unpacked: Field["kind"] }> = new Map([
+  [4, { field: "float_data", unpacked: "fixed32" }],
+  [5, { field: "int32_data", unpacked: "varint" }],
+  [6, { field: "string_data", unpacked: "bytes" }],
+  [7, { field: "int64_data", unpacked: "varint" }],
+  [10, { field: "double_data", unpacked: "fixed64" }],
+  [11, { field: "uint64_data", unpacked: "varint" }],
 ]);
 
 /** One method for each message of onnx.proto; `case` labels are its field numbers. */
@@ -88,6 +105,7 @@ class ModelReader {
           producerVersion = wire.text(field);
           break;
         case 7:
+          if (graph !== undefined) wire.fail("holds more than one graph", "was it joined from several files?");
           graph = this.#graph(field, "graph");
           break;
         case 8:
@@ -108,7 +126,18 @@ class ModelReader {
     }
     const { source, externalData } = this;
     const externalFiles = externalData.files();
-    return { label: source.label, source, externalFiles, irVersion, opsetImports, producerName, producerVersion, metadata, graph, functions };
+    return {
+      label: source.label,
+      source,
+      externalFiles,
+      irVersion,
+      opsetImports,
+      producerName,
+      producerVersion,
+      metadata,
+      graph,
+      functions,
+    };
   }
 
   #graph(at: Field, place: string): Graph {
@@ -186,7 +215,7 @@ class ModelReader {
           break;
         }
         case 7:
-          domain = wire.text(field);
+          domain = standardSpelling(wire.text(field));
           break;
         case 8:
           overload = wire.text(field);
@@ -196,8 +225,6 @@ class ModelReader {
           break;
       }
     });
-    // "ai.onnx" is the standard domain's other spelling.
-    if (domain === "ai.onnx") domain = "";
     return { name, domain, opType, overload, inputs, outputs, attributes, metadata };
   }
 
@@ -289,7 +316,8 @@ class ModelReader {
           break;
       }
     });
-    const required = <T>(value: T | undefined): T => value ?? wire.fail(`${place} "${name}" says its type but has no value`);
+    const required = <T>(value: T | undefined): T =>
+      value ?? wire.fail(`${place} "${name}" says its type but has no value`);
     if (reference !== "") return [name, { kind: "reference", attribute: reference }];
     switch (type === 0 ? filled : type) {
       case 1:
@@ -328,7 +356,7 @@ class ModelReader {
   #tensor(at: Field, place: string): Tensor {
     const wire = this.#wire;
     const dims: bigint[] = [];
-    const typed: Payload[] = [];
+    const typed: TypedStretch[] = [];
     const external = new Map<string, string>();
     let name = "";
     let dataType: DataType = "undefined";
@@ -356,24 +384,22 @@ class ModelReader {
           break;
         default: {
           const typedField = typedFields.get(field.number);
-          if (typedField !== undefined) {
-            typed.push({ kind: "typed", field: typedField, ranges: [this.#payloadRange(field)] });
-          }
+          if (typedField === undefined) break;
+          typed.push({ field: typedField.field, range: this.#payloadRange(field, typedField.unpacked) });
         }
       }
     });
     const shape = this.#shape(dims, place, name);
-    const expected = rawByteLength(dataType, shape);
     if (isExternal) {
-      return { name, dataType, shape, payload: { kind: "raw", range: this.externalData.locate(name, external, expected) } };
+      // A type newer than our table: who knows its size.
+      const expected = bitsOf(dataType) === 0 ? undefined : rawByteLength(dataType, shape);
+      const range = this.externalData.locate(name, external, expected);
+      return { name, dataType, shape, payload: { kind: "raw", range } };
     }
-    const payload = raw ?? joined(typed);
-    if (payload.kind === "raw" && bitsOf(dataType) !== 0 && payload.range.length !== expected) {
-      wire.fail(
-        `${place} "${name}" is ${expected} bytes by its shape [${shape.join(", ")}] and type ${dataType}, but holds ${payload.range.length}`,
-      );
-    }
-    return { name, dataType, shape, payload };
+    const tensor = { name, dataType, shape, payload: raw ?? typedPayload(dataType, typed) };
+    const mismatch = payloadMismatch(tensor);
+    if (mismatch !== undefined) wire.fail(`${place} "${name}" ${mismatch}`, "the file is incomplete or damaged");
+    return tensor;
   }
 
   #shape(dims: readonly bigint[], place: string, name: string): readonly number[] {
@@ -386,10 +412,9 @@ class ModelReader {
   }
 
   /** Small payloads are copied out of the window at hand, large ones are only located. */
-  #payloadRange(field: Field) {
+  #payloadRange(field: Field, unpacked: Field["kind"] = "bytes"): ByteRange {
     if (field.kind === "bytes" && field.end - field.start > KEPT_PAYLOAD) return this.#wire.range(field);
-    const bytes =
-      field.kind === "bytes" ? this.#wire.bytes(field) : this.source.read(field.start, field.end - field.start);
+    const bytes = field.kind === unpacked ? this.#wire.content(field) : this.#wire.bytes(field);
     return { source: memoryBytes(bytes), offset: 0, length: bytes.length };
   }
 
@@ -516,7 +541,7 @@ class ModelReader {
           this.#opsetImport(field, opsetImports);
           break;
         case 10:
-          domain = wire.text(field);
+          domain = standardSpelling(wire.text(field));
           break;
         case 11: {
           const [attributeName, attribute] = this.#attribute(field, `attribute_proto[${attributeDefaults.size}]`);
@@ -531,7 +556,18 @@ class ModelReader {
           break;
       }
     });
-    return { name, domain, overload, inputs, outputs, attributeNames, attributeDefaults, nodes, valueInfo, opsetImports };
+    return {
+      name,
+      domain,
+      overload,
+      inputs,
+      outputs,
+      attributeNames,
+      attributeDefaults,
+      nodes,
+      valueInfo,
+      opsetImports,
+    };
   }
 
   #opsetImport(at: Field, into: Map<string, number>): void {
@@ -541,7 +577,7 @@ class ModelReader {
       if (field.number === 1) domain = this.#wire.text(field);
       if (field.number === 2) version = this.#wire.integer(field);
     });
-    into.set(domain === "ai.onnx" ? "" : domain, version);
+    into.set(standardSpelling(domain), version);
   }
 
   /** A StringStringEntryProto. */
@@ -561,10 +597,19 @@ class ModelReader {
   }
 }
 
-/** The stretches of one typed field, in file order. */
-function joined(parts: readonly Payload[]): Payload {
-  const [first] = parts;
-  if (first?.kind !== "typed") return { kind: "none" };
-  const ranges = parts.flatMap((part) => (part.kind === "typed" && part.field === first.field ? part.ranges : []));
-  return { kind: "typed", field: first.field, ranges };
+/** "ai.onnx" is the standard domain's other spelling. */
+function standardSpelling(domain: string): string {
+  return domain === "ai.onnx" ? "" : domain;
+}
+
+interface TypedStretch {
+  readonly field: TypedField;
+  readonly range: ByteRange;
+}
+
+/** The stretches of the typed field that a type's values are in. */
+function typedPayload(dataType: DataType, stretches: readonly TypedStretch[]): Payload {
+  const field = typedFieldOf(dataType);
+  const ranges = stretches.flatMap((stretch) => (stretch.field === field ? [stretch.range] : []));
+  return field === undefined || ranges.length === 0 ? { kind: "none" } : { kind: "typed", field, ranges };
 }

@@ -25,6 +25,29 @@ export interface Tensor {
   readonly payload: Payload;
 }
 
+/** The typed field for values of a type that are not raw, as onnx.proto assigns them; undefined for unknown types. */
+export function typedFieldOf(dataType: DataType): TypedField | undefined {
+  switch (dataType) {
+    case "undefined":
+      return undefined;
+    case "float32":
+    case "complex64":
+      return "float_data";
+    case "float64":
+    case "complex128":
+      return "double_data";
+    case "int64":
+      return "int64_data";
+    case "uint32":
+    case "uint64":
+      return "uint64_data";
+    case "string":
+      return "string_data";
+    default:
+      return "int32_data";
+  }
+}
+
 /** The number of elements. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
@@ -35,20 +58,49 @@ export function rawByteLength(dataType: DataType, shape: readonly number[]): num
   return Math.ceil((elementCount(shape) * bitsOf(dataType)) / 8);
 }
 
-/** A tensor over values in memory, little-endian as ONNX stores them. */
+/** What is wrong with a tensor's payload by its shape and type, as far as that shows without reading it. */
+export function payloadMismatch({ dataType, shape, payload }: Tensor): string | undefined {
+  const elements = elementCount(shape);
+  const ranges = payload.kind === "raw" ? [payload.range] : payload.kind === "typed" ? payload.ranges : [];
+  const held = ranges.reduce((sum, { length }) => sum + length, 0);
+  const declared = `by its shape [${shape.join(", ")}] and type ${dataType}`;
+  if (dataType === "string") {
+    const count = payload.kind === "typed" ? ranges.length : 0;
+    return count === elements ? undefined : `should hold ${elements} strings ${declared}, but holds ${count}`;
+  }
+  // A type newer than our table: who knows its size.
+  if (bitsOf(dataType) === 0) return undefined;
+  const expected = rawByteLength(dataType, shape);
+  if (payload.kind === "typed" && isVarints(payload.field)) {
+    const count = expected / varintWidth(dataType);
+    const isPlausible = held >= count && held <= count * LONGEST_VARINT;
+    return isPlausible ? undefined : `should hold ${count} numbers ${declared}, but holds ${held} bytes`;
+  }
+  return held === expected ? undefined : `should hold ${expected} bytes ${declared}, but holds ${held}`;
+}
+
+/**
+ * A tensor over values in memory, little-endian as ONNX stores them.
+ * Throws {@link InputError} when there are more or fewer bytes than shape and type say.
+ */
 export function tensorFrom(name: string, dataType: DataType, shape: readonly number[], bytes: Uint8Array): Tensor {
-  return { name, dataType, shape, payload: { kind: "raw", range: { source: memoryBytes(bytes), offset: 0, length: bytes.length } } };
+  const range = { source: memoryBytes(bytes), offset: 0, length: bytes.length };
+  const tensor: Tensor = { name, dataType, shape, payload: { kind: "raw", range } };
+  const mismatch = payloadMismatch(tensor);
+  if (mismatch !== undefined) throw new InputError(`tensor "${name}"`, mismatch);
+  return tensor;
 }
 
 /**
  * The values as ONNX raw_data: row-major, little-endian, types below 8 bits packed.
- * Throws {@link InputError} for strings.
+ * Throws {@link InputError} for strings, for a tensor without values, and for damaged ones.
  */
 export function rawBytes(tensor: Tensor): Uint8Array {
-  const { payload, dataType } = tensor;
+  const { payload, dataType, shape } = tensor;
   switch (payload.kind) {
     case "none":
-      return new Uint8Array(rawByteLength(dataType, tensor.shape));
+      if (elementCount(shape) > 0) throw new InputError(`tensor "${tensor.name}"`, "has no values at hand");
+      return new Uint8Array();
     case "raw":
       return readRange(payload.range);
     case "typed":
@@ -59,7 +111,7 @@ export function rawBytes(tensor: Tensor): Uint8Array {
         case "int32_data":
         case "int64_data":
         case "uint64_data":
-          return integerBytes(varints(payload.ranges), Math.max(bitsOf(dataType) / 8, 1));
+          return varintBytes(tensor, payload.ranges, varintWidth(dataType));
         case "string_data":
           throw new InputError(`tensor "${tensor.name}"`, "holds strings, which have no raw bytes");
       }
@@ -83,18 +135,35 @@ export function readIntegers(tensor: Tensor): readonly number[] {
   );
 }
 
-function varints(ranges: readonly ByteRange[]): readonly bigint[] {
-  const values: bigint[] = [];
-  for (const { source, offset, length } of ranges) {
-    new WireReader(source).bigints({ kind: "bytes", number: 0, start: offset, end: offset + length }, values);
-  }
-  return values;
+const LONGEST_VARINT = 10;
+
+function isVarints(field: TypedField): boolean {
+  return field === "int32_data" || field === "int64_data" || field === "uint64_data";
 }
 
-function integerBytes(values: readonly bigint[], size: number): Uint8Array {
-  const bytes = new Uint8Array(values.length * size);
-  for (const [index, value] of values.entries()) {
-    for (let byte = 0; byte < size; byte++) bytes[index * size + byte] = Number((value >> BigInt(8 * byte)) & 255n);
+/** Bytes that each number of a varint field stands for: an element, or several of fewer than 8 bits. */
+function varintWidth(dataType: DataType): number {
+  return Math.max(bitsOf(dataType) / 8, 1);
+}
+
+function varintBytes(tensor: Tensor, ranges: readonly ByteRange[], width: number): Uint8Array {
+  const bytes = new Uint8Array(rawByteLength(tensor.dataType, tensor.shape));
+  const view = new DataView(bytes.buffer);
+  let position = 0;
+  for (const { source, offset, length } of ranges) {
+    const field = { kind: "bytes", number: 0, start: offset, end: offset + length } as const;
+    new WireReader(source).integers(field, ({ low, high }) => {
+      if (position + width <= bytes.length) {
+        for (let byte = 0; byte < width; byte++) {
+          view.setUint8(position + byte, (byte < 4 ? low >>> (8 * byte) : high >>> (8 * (byte - 4))) & 255);
+        }
+      }
+      position += width;
+    });
+  }
+  if (position !== bytes.length) {
+    const [needed, held] = [bytes.length / width, position / width];
+    throw new InputError(`tensor "${tensor.name}"`, `should hold ${needed} numbers by its shape, but holds ${held}`);
   }
   return bytes;
 }

@@ -1,20 +1,40 @@
+import { isUtf8 } from "node:buffer";
 import { BufferReader } from "protobufjs/minimal.js";
 import type { ByteRange, ByteSource } from "./bytes.js";
 import { InputError } from "./errors.js";
 
 /** The 64 bits of a varint, as protobufjs hands them over. */
-type Long = ReturnType<BufferReader["int64"]>;
+export type Long = ReturnType<BufferReader["int64"]>;
 
 /** One field of a message: its number and where (or what) its value is. */
 export type Field =
-  | { readonly kind: "varint"; readonly number: number; readonly start: number; readonly end: number; readonly value: Long }
-  | { readonly kind: "fixed32" | "fixed64" | "bytes"; readonly number: number; readonly start: number; readonly end: number };
+  | {
+      readonly kind: "varint";
+      readonly number: number;
+      readonly start: number;
+      readonly end: number;
+      readonly value: Long;
+    }
+  | {
+      readonly kind: "fixed32" | "fixed64" | "bytes" | "group" | "group-end";
+      readonly number: number;
+      readonly start: number;
+      readonly end: number;
+    };
 
 const WINDOW = 64 * 1024;
 /** Tag and length of a field: two varints of at most ten bytes. */
 const LONGEST_HEADER = 20;
 /** protobuf's own limit in C++ and Python, so that what those tools accept is accepted here. */
 const DEEPEST_NESTING = 100;
+/**
+ * What one model may cost in memory, in units of about 30 bytes: a field costs 1, what it holds as below. Two million
+ * messages and 256 MiB of text are far more than in any model that people make; a file made to exhaust memory has more.
+ */
+const BUDGET = 2 ** 25;
+const MESSAGE_COST = 16;
+const NUMBER_COST = 2;
+const BYTES_PER_UNIT = 8;
 
 /**
  * Walks protobuf messages in a {@link ByteSource} field by field. Values are located, not loaded: a 2 GB payload is
@@ -23,6 +43,7 @@ const DEEPEST_NESTING = 100;
 export class WireReader {
   #reader = new BufferReader(Buffer.alloc(0));
   #windowStart = 0;
+  #spent = 0;
   readonly #trail: string[] = [];
 
   constructor(readonly source: ByteSource) {}
@@ -33,8 +54,9 @@ export class WireReader {
    */
   message(start: number, end: number, place: string, visit: (field: Field) => void): void {
     if (this.#trail.length >= DEEPEST_NESTING) this.fail(`messages are nested more than ${DEEPEST_NESTING} deep`);
+    this.#spend(MESSAGE_COST);
     this.#trail.push(place);
-    for (let position = start; position < end; ) {
+    for (let position = start; position < end;) {
       const field = this.#field(position, end);
       position = field.end;
       visit(field);
@@ -67,16 +89,26 @@ export class WireReader {
   /** A copy of a field's bytes. */
   bytes(field: Field): Uint8Array {
     if (field.kind !== "bytes") this.#wrongType(field, "bytes");
-    const length = field.end - field.start;
-    const at = this.#require(field.start, length);
-    return Uint8Array.prototype.slice.call(this.#reader.buf, at, at + length);
+    return this.content(field);
   }
 
+  /** A copy of a field's value as it is in the file, whatever its kind. */
+  content(field: Field): Uint8Array {
+    const length = field.end - field.start;
+    this.#spend(MESSAGE_COST + length / BYTES_PER_UNIT);
+    const at = this.#require(field.start, length);
+    return new Uint8Array(this.#reader.buf.subarray(at, at + length));
+  }
+
+  /** A string. Two broken names could become one if what is not UTF-8 were replaced, so it is refused. */
   text(field: Field): string {
     if (field.kind !== "bytes") this.#wrongType(field, "a string");
     const length = field.end - field.start;
+    this.#spend(length / BYTES_PER_UNIT);
     const at = this.#require(field.start, length);
-    return Buffer.from(this.#reader.buf.buffer, this.#reader.buf.byteOffset + at, length).toString("utf8");
+    const bytes = Buffer.from(this.#reader.buf.buffer, this.#reader.buf.byteOffset + at, length);
+    if (!isUtf8(bytes)) this.fail(`field ${field.number} should hold text, but is not UTF-8`);
+    return bytes.toString("utf8");
   }
 
   /** Where a length-delimited field's value lies, without reading it. */
@@ -85,17 +117,25 @@ export class WireReader {
     return { source: this.source, offset: field.start, length: field.end - field.start };
   }
 
-  /** Adds the values of a repeated int64 field: packed or one by one, as protobuf readers must accept both. */
+  /** Adds the values of a repeated int64 field. */
   bigints(field: Field, into: bigint[]): void {
+    this.integers(field, (value) => {
+      this.#spend(NUMBER_COST);
+      into.push(toBigInt(value));
+    });
+  }
+
+  /** Visits the values of a repeated varint field: packed or one by one, as protobuf readers must accept both. */
+  integers(field: Field, visit: (value: Long) => void): void {
     if (field.kind === "varint") {
-      into.push(this.bigint(field));
+      visit(field.value);
       return;
     }
     if (field.kind !== "bytes") this.#wrongType(field, "integers");
-    for (let position = field.start; position < field.end; ) {
+    for (let position = field.start; position < field.end;) {
       const at = this.#require(position, Math.min(10, field.end - position));
       this.#reader.pos = at;
-      into.push(toBigInt(this.#read(() => this.#reader.int64())));
+      visit(this.#read(() => this.#reader.int64()));
       position += this.#reader.pos - at;
       if (position > field.end) this.fail(`field ${field.number} ends inside a number`);
     }
@@ -109,17 +149,25 @@ export class WireReader {
     }
     const bytes = this.bytes(field);
     if (bytes.length % 4 !== 0) this.fail(`field ${field.number} ends inside a number`);
+    this.#spend((bytes.length / 4) * NUMBER_COST);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at < bytes.length; at += 4) into.push(view.getFloat32(at, true));
   }
 
-  #field(position: number, end: number): Field {
+  #spend(units: number): void {
+    this.#spent += units;
+    if (this.#spent > BUDGET) this.fail("holds more messages, numbers and text than a model can have");
+  }
+
+  /** @param groups the numbers of the groups that the field is in */
+  #field(position: number, end: number, groups: readonly number[] = []): Field {
+    this.#spend(1);
     const at = this.#require(position, Math.min(LONGEST_HEADER, end - position));
     const reader = this.#reader;
     reader.pos = at;
     const tag = this.#read(() => reader.uint32());
     const number = tag >>> 3;
-    if (number === 0) this.fail(`byte ${position} does not begin a protobuf field`, "the file is damaged or not ONNX");
+    if (number === 0) this.#noField(position);
     let start = position + reader.pos - at;
     switch (tag & 7) {
       case 0: {
@@ -134,11 +182,33 @@ export class WireReader {
         start = position + reader.pos - at;
         return { kind: "bytes", number, start, end: this.#within(start + length, end, number) };
       }
+      case 3:
+        return { kind: "group", number, start, end: this.#groupEnd(start, end, [...groups, number]) };
+      case 4:
+        if (groups.at(-1) !== number) this.#noField(position);
+        return { kind: "group-end", number, start, end: this.#within(start, end, number) };
       case 5:
         return { kind: "fixed32", number, start, end: this.#within(start + 4, end, number) };
       default:
-        return this.fail(`byte ${position} does not begin a protobuf field`, "the file is damaged or not ONNX");
+        return this.#noField(position);
     }
+  }
+
+  /** ONNX has no groups, but protobuf readers step over whatever fields they do not know. */
+  #groupEnd(start: number, end: number, groups: readonly number[]): number {
+    if (this.#trail.length + groups.length > DEEPEST_NESTING) {
+      this.fail(`messages are nested more than ${DEEPEST_NESTING} deep`);
+    }
+    for (let position = start; position < end;) {
+      const field = this.#field(position, end, groups);
+      position = field.end;
+      if (field.kind === "group-end") return position;
+    }
+    return this.fail(`is cut off: the group ${groups.at(-1)} does not end`, "get the whole file");
+  }
+
+  #noField(position: number): never {
+    return this.fail(`byte ${position} does not begin a protobuf field`, "the file is damaged or not ONNX");
   }
 
   #within(fieldEnd: number, end: number, number: number): number {

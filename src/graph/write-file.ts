@@ -1,17 +1,18 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   lstatSync,
   openSync,
   realpathSync,
   renameSync,
   rmSync,
-  type Stats,
+  statSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { InputError, systemReason } from "./errors.js";
+import { InputError, isSystemError, systemReason } from "./errors.js";
 
 /**
  * Writes a file whole or not at all: to a temporary name in the same folder, flushed to disk, then renamed. A symbolic
@@ -21,21 +22,26 @@ import { InputError, systemReason } from "./errors.js";
 export function writeFile(path: string, content: string | Iterable<Uint8Array>): void {
   const chunks = typeof content === "string" ? [Buffer.from(content)] : content;
   try {
-    const existing = statsOf(path);
-    const target = existing?.isSymbolicLink() === true ? realpathSync(path) : path;
-    const isSpecial = existing !== undefined && !existing.isFile() && !existing.isSymbolicLink();
-    if (isSpecial) writeChunks(target, "w", chunks);
-    else replace(target, chunks);
+    const existing = statSync(path, { throwIfNoEntry: false });
+    if (existing === undefined || existing.isFile()) replace(linkTarget(path), existing?.mode, chunks);
+    else writeChunks(openSync(path, "w"), chunks);
   } catch (error) {
-    if (error instanceof InputError) throw error;
+    if (error instanceof InputError || !isSystemError(error)) throw error;
     throw new InputError(path, `cannot be written: ${systemReason(error)}`);
   }
 }
 
-function replace(target: string, chunks: Iterable<Uint8Array>): void {
-  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+/** Writes beside `target` and renames; who may read and write the file stays as it was. */
+function replace(target: string, mode: number | undefined, chunks: Iterable<Uint8Array>): void {
+  // A name may be at most 255 bytes long: the target's own need not leave room for more.
+  const hint = basename(target).slice(0, 40);
+  const temporary = join(dirname(target), `.${hint}.${randomBytes(6).toString("hex")}.tmp`);
+  const descriptor = openSync(temporary, "wx", mode === undefined ? 0o666 : 0o600);
   try {
-    writeChunks(temporary, "wx", chunks);
+    writeChunks(descriptor, chunks, () => {
+      if (mode !== undefined) fchmodSync(descriptor, mode & 0o7777);
+      fsyncSync(descriptor);
+    });
     renameSync(temporary, target);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -43,18 +49,17 @@ function replace(target: string, chunks: Iterable<Uint8Array>): void {
   }
 }
 
-function writeChunks(path: string, flags: "w" | "wx", chunks: Iterable<Uint8Array>): void {
-  const descriptor = openSync(path, flags);
+function writeChunks(descriptor: number, chunks: Iterable<Uint8Array>, finish?: () => void): void {
   try {
     for (const chunk of chunks) {
-      for (let done = 0; done < chunk.length; ) done += writeSync(descriptor, chunk, done);
+      for (let done = 0; done < chunk.length;) done += writeSync(descriptor, chunk, done);
     }
-    if (flags === "wx") fsyncSync(descriptor);
+    finish?.();
   } finally {
     closeSync(descriptor);
   }
 }
 
-function statsOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+function linkTarget(path: string): string {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? realpathSync(path) : path;
 }

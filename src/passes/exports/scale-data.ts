@@ -1,5 +1,6 @@
 import { InputError } from "../../graph/errors.js";
-import type { ParameterRole, ScaleTable, ScaleTableRow } from "../scaling/scale-table.js";
+import type { ScaleTable, ScaleTableRow } from "../scaling/scale-table.js";
+import type { ParameterRole } from "../structure/kernel-operators.js";
 import { pythonComment, pythonFloat, pythonString } from "./python.js";
 
 /** One entry of the exported data: a parameter's name in the training framework, and its scale. */

@@ -1,5 +1,6 @@
 import { stringify } from "csv-stringify/sync";
 import { markdownTable } from "markdown-table";
+import { oneLine } from "../../graph/errors.js";
 import type { ScaleTable, ScaleTableRow } from "../scaling/scale-table.js";
 
 /** A way to write down scale tables as they are, one or several. */
@@ -75,7 +76,7 @@ function markdownOf({ model, strategy, statistics, parameters }: ScaleTable): st
 }
 
 function escaped(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("`", "'").replaceAll("\n", " ");
+  return oneLine(text).replaceAll("|", "\\|").replaceAll("`", "'");
 }
 
 /** Every table format by the name that `annotate --format` takes. */

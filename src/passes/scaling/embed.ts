@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { InputError } from "../../graph/errors.js";
 import type { Model } from "../../graph/model.js";
@@ -10,14 +11,14 @@ export const SCALE_TABLE_KEY = "caadam.scale_table";
 
 /**
  * Writes a model with its scale table in it, as JSON under `metadata_props["caadam.scale_table"]`. All other bytes are
- * those of the original. `path` may be the model's own.
+ * those of the original. `path` may be the model's own; the model must then be read again before more is written.
  * @throws InputError when the model was not read from a file or bytes, when it would not find its external data at
  *   `path`, and when the file cannot be written
  */
 export function embedScaleTable(model: Model, table: ScaleTable, path: string): void {
   const { source, label } = model;
   if (source === undefined) throw new InputError(label, "was not read from a file, so there is none to patch");
-  const isElsewhere = dirname(resolve(path)) !== dirname(resolve(label));
+  const isElsewhere = realFolder(path) !== realFolder(label);
   const [external] = model.externalFiles;
   if (external !== undefined && isElsewhere) {
     throw new InputError(
@@ -27,4 +28,13 @@ export function embedScaleTable(model: Model, table: ScaleTable, path: string): 
     );
   }
   writeFile(path, patched(source, metadataEdits(source, SCALE_TABLE_KEY, JSON.stringify(table))));
+}
+
+function realFolder(path: string): string {
+  const folder = dirname(resolve(path));
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
 }

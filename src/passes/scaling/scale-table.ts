@@ -1,7 +1,5 @@
 import type { DataType } from "../../graph/data-type.js";
-
-/** What a parameter does in its layer. */
-export type ParameterRole = "kernel" | "bias" | "norm-scale" | "norm-bias" | "embedding" | "recurrent" | "other";
+import type { ParameterRole } from "../structure/kernel-operators.js";
 
 /** What is known of one parameter from the architecture alone. */
 export interface ParameterFacts {

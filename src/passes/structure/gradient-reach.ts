@@ -76,20 +76,44 @@ export function isDifferentiable(operation: Operation, input: number): boolean {
   return steeringInputs.get(node.opType)?.includes(input) !== true;
 }
 
+/** What the gradient of a loss reaches. */
+export interface GradientReach {
+  readonly values: ReadonlySet<Value>;
+  /** Whether all outputs are integers (class labels), so that the loss is taken to be on what they were made from. */
+  readonly isBehindIntegers: boolean;
+}
+
 /**
- * The values that the gradient of a loss on the model's outputs reaches. Integer and boolean outputs (class labels)
- * start no gradient.
+ * The values that the gradient of a loss on the model's outputs reaches. Integer and boolean outputs start no gradient;
+ * where no weights are reached otherwise, an ArgMax or Cast at the end is looked through.
  */
-export function gradientReach(dataflow: Dataflow): ReadonlySet<Value> {
-  const reached = new Set(dataflow.outputs.filter(canHaveGradient));
-  for (const value of reached) {
-    if (value.origin.kind !== "operation") continue;
-    const { operation } = value.origin;
-    for (const [index, input] of operation.inputs.entries()) {
-      if (input !== undefined && isDifferentiable(operation, index)) reached.add(input);
+export function gradientReach(dataflow: Dataflow): GradientReach {
+  const values = reachedFrom(dataflow.outputs.filter(canHaveGradient), isDifferentiable);
+  if (dataflow.initializers.length === 0 || dataflow.initializers.some((value) => values.has(value))) {
+    return { values, isBehindIntegers: false };
+  }
+  return { values: reachedFrom(dataflow.outputs, isOfValues), isBehindIntegers: true };
+}
+
+function reachedFrom(
+  outputs: readonly Value[],
+  isPassed: (operation: Operation, input: number) => boolean,
+): ReadonlySet<Value> {
+  const reached = new Set(outputs);
+  for (const { origin } of reached) {
+    if (origin.kind !== "operation") continue;
+    for (const [index, input] of origin.operation.inputs.entries()) {
+      if (input !== undefined && isPassed(origin.operation, index)) reached.add(input);
     }
   }
   return reached;
+}
+
+/** Operators that turn values into integers, at the end of classifiers. */
+const labelling: ReadonlySet<string> = new Set(["ArgMax", "ArgMin", "Cast", "Greater", "GreaterOrEqual", "Less"]);
+
+function isOfValues(operation: Operation, input: number): boolean {
+  return labelling.has(operation.node.opType) || isDifferentiable(operation, input);
 }
 
 function canHaveGradient({ type }: Value): boolean {

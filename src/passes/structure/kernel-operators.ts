@@ -1,6 +1,8 @@
 import { integerAttribute, type Node, stringAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
-import type { ParameterRole } from "../scaling/scale-table.js";
+
+/** What a parameter does in its layer. */
+export type ParameterRole = "kernel" | "bias" | "norm-scale" | "norm-bias" | "embedding" | "recurrent" | "other";
 
 /** Fans of a kernel as one operator applies it. */
 export interface Fans {
@@ -22,13 +24,15 @@ export interface KernelInput {
 /** How an operator applies parameters of its own. */
 export interface KernelOperator {
   readonly kernels: readonly KernelInput[];
+  /** Whether only one of the inputs is the kernel: the first in the list that holds a constant. */
+  readonly isOneKernel: boolean;
   /** Inputs that shift or scale the operator's output. */
   readonly others: readonly { readonly input: number; readonly role: ParameterRole }[];
 }
 
 /** The operators that apply kernels, by domain and type; undefined for all others. */
 export function kernelOperator(node: Node): KernelOperator | undefined {
-  return (node.domain === "" ? standard : node.domain === "com.microsoft" ? microsoft : undefined)?.get(node.opType);
+  return operators.get(node.domain)?.get(node.opType);
 }
 
 /** Conv, W [C_out, C_in/group, ...kernel]: (C_in/group)·∏kernel and (C_out/group)·∏kernel. */
@@ -114,49 +118,65 @@ const kernel = (input: number, fans: KernelInput["fans"], role: ParameterRole = 
   fans,
 });
 
-const convolution: KernelOperator = { kernels: [kernel(1, convolutionFans)], others: [bias(2)] };
-const gemm: KernelOperator = {
-  kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))],
-  others: [bias(2)],
-};
-const recurrent: KernelOperator = {
-  kernels: [kernel(1, recurrentFans), kernel(2, recurrentFans, "recurrent")],
-  others: [bias(3), { input: 7, role: "other" }],
-};
+const oneOf = (kernels: readonly KernelInput[], others: KernelOperator["others"] = []): KernelOperator => ({
+  kernels,
+  isOneKernel: true,
+  others,
+});
+const allOf = (kernels: readonly KernelInput[], others: KernelOperator["others"]): KernelOperator => ({
+  kernels,
+  isOneKernel: false,
+  others,
+});
 
-const standard: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOperator>([
-  ["Conv", convolution],
-  ["ConvInteger", { ...convolution, others: [] }],
-  ["QLinearConv", { kernels: [kernel(3, convolutionFans)], others: [bias(8)] }],
-  ["DeformConv", { ...convolution, others: [bias(3)] }],
-  ["ConvTranspose", { kernels: [kernel(1, transposedConvolutionFans)], others: [bias(2)] }],
-  ["Gemm", gemm],
-  ["MatMul", { kernels: [kernel(1, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
-  ["MatMulInteger", { kernels: [kernel(1, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
-  ["QLinearMatMul", { kernels: [kernel(3, rightFactorFans()), kernel(0, leftFactorFans())], others: [] }],
-  ["Gather", { kernels: [kernel(0, embeddingFans, "embedding")], others: [] }],
-  ["LSTM", recurrent],
-  ["GRU", recurrent],
-  ["RNN", recurrent],
-  ["Einsum", { kernels: [1, 0, 2, 3].map((operand) => kernel(operand, einsumFans(operand))), others: [] }],
-]);
-
-/** ONNX Runtime's fused operators, as its optimizer and its transformer tools write them. */
-const microsoft: ReadonlyMap<string, KernelOperator> = new Map<string, KernelOperator>([
-  ["FusedConv", convolution],
-  ["FusedGemm", gemm],
-  ["FusedMatMul", { kernels: [kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))], others: [] }],
-  ["QGemm", { kernels: [kernel(3, rightFactorFans("transB"))], others: [bias(6)] }],
-  ["Attention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],
-  ["QAttention", { kernels: [kernel(1, rightFactorFans())], others: [bias(2)] }],
+const convolution = oneOf([kernel(1, convolutionFans)], [bias(2)]);
+const gemm = oneOf([kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))], [bias(2)]);
+const product = oneOf([kernel(1, rightFactorFans()), kernel(0, leftFactorFans())]);
+const attention = oneOf([kernel(1, rightFactorFans())], [bias(2)]);
+const recurrent = allOf(
+  [kernel(1, recurrentFans), kernel(2, recurrentFans, "recurrent")],
+  [bias(3), { input: 7, role: "other" }],
+);
+const embedLayerNormalization = allOf(
+  [2, 3, 4].map((table) => kernel(table, embeddingFans, "embedding")),
   [
-    "EmbedLayerNormalization",
-    {
-      kernels: [2, 3, 4].map((table) => kernel(table, embeddingFans, "embedding")),
-      others: [
-        { input: 5, role: "norm-scale" },
-        { input: 6, role: "norm-bias" },
-      ],
-    },
+    { input: 5, role: "norm-scale" },
+    { input: 6, role: "norm-bias" },
   ],
+);
+
+/** Operators by domain; "com.microsoft" and its kin are ONNX Runtime's fused ones, as its optimizers write them. */
+const operators: ReadonlyMap<string, ReadonlyMap<string, KernelOperator>> = new Map([
+  [
+    "",
+    new Map([
+      ["Conv", convolution],
+      ["ConvInteger", oneOf(convolution.kernels)],
+      ["QLinearConv", oneOf([kernel(3, convolutionFans)], [bias(8)])],
+      ["DeformConv", oneOf(convolution.kernels, [bias(3)])],
+      ["ConvTranspose", oneOf([kernel(1, transposedConvolutionFans)], [bias(2)])],
+      ["Gemm", gemm],
+      ["MatMul", product],
+      ["MatMulInteger", product],
+      ["QLinearMatMul", oneOf([kernel(3, rightFactorFans()), kernel(0, leftFactorFans())])],
+      ["Gather", oneOf([kernel(0, embeddingFans, "embedding")])],
+      ["LSTM", recurrent],
+      ["GRU", recurrent],
+      ["RNN", recurrent],
+      ["Einsum", oneOf([1, 0, 2, 3].map((operand) => kernel(operand, einsumFans(operand))))],
+    ]),
+  ],
+  [
+    "com.microsoft",
+    new Map([
+      ["FusedConv", convolution],
+      ["FusedGemm", gemm],
+      ["FusedMatMul", oneOf([kernel(1, rightFactorFans("transB")), kernel(0, leftFactorFans("transA"))])],
+      ["QGemm", oneOf([kernel(3, rightFactorFans("transB"))], [bias(6)])],
+      ["Attention", attention],
+      ["QAttention", attention],
+      ["EmbedLayerNormalization", embedLayerNormalization],
+    ]),
+  ],
+  ["com.microsoft.nchwc", new Map([["Conv", convolution]])],
 ]);

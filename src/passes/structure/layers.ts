@@ -1,10 +1,9 @@
 import type { Dataflow, Operation, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { elementCount, type Tensor } from "../../graph/tensor.js";
-import type { ParameterRole } from "../scaling/scale-table.js";
 import { constantTensor } from "./constants.js";
 import { gradientReach } from "./gradient-reach.js";
-import { type Fans, kernelOperator } from "./kernel-operators.js";
+import { type Fans, kernelOperator, type ParameterRole } from "./kernel-operators.js";
 import { bufferInputs, normalizationOperator, normalizedInput } from "./normalization.js";
 import { isRearrangement, WeightViews } from "./weight-view.js";
 
@@ -34,14 +33,25 @@ export interface Layer {
   readonly parameters: readonly Parameter[];
 }
 
-/** How the model uses a float constant: as a kernel, as a kernel layer's bias, as running statistics, or otherwise. */
-export type ConstantUse = "kernel" | "bias" | "buffer" | "other";
+/**
+ * How the model uses a float constant: as a kernel, as a slope or a kernel layer's bias, to scale or shift what was
+ * normalized, as running statistics, or otherwise.
+ */
+export type ConstantUse = "kernel" | "bias" | "normalization" | "buffer" | "other";
 
 /** Says which float constants are parameters. */
 export type IsTrainable = (tensor: Tensor, use: ConstantUse) => boolean;
 
-/** The layers of a model in the order of their first use. */
-export function findLayers(dataflow: Dataflow, isTrainable: IsTrainable): readonly Layer[] {
+/** The layers of a model. */
+export interface FoundLayers {
+  /** In the order of their first use. */
+  readonly layers: readonly Layer[];
+  /** The greatest depth of a layer, plus 1; 0 without layers. A layer that only uses a tied kernel again counts, too. */
+  readonly totalDepth: number;
+}
+
+/** Finds the layers of a model, with the parameters that `isTrainable` says there are. */
+export function findLayers(dataflow: Dataflow, isTrainable: IsTrainable): FoundLayers {
   return new LayerFinder(dataflow, isTrainable).find();
 }
 
@@ -81,22 +91,23 @@ class LayerFinder {
   /** Layers of written-out normalizations, by what they normalize. */
   readonly #normalizations = new Map<Value, OpenLayer>();
   readonly #placed = new Set<Value>();
-  readonly #names = new Set<string>();
+  /** How often a name was taken. */
+  readonly #names = new Map<string, number>();
 
   constructor(dataflow: Dataflow, isTrainable: IsTrainable) {
     this.#dataflow = dataflow;
     this.#isTrainable = isTrainable;
-    this.#reached = gradientReach(dataflow);
+    this.#reached = gradientReach(dataflow).values;
     this.#buffers = new Set(
       dataflow.operations.flatMap(({ node, inputs }) => bufferInputs(node).flatMap((index) => inputs[index] ?? [])),
     );
   }
 
-  find(): readonly Layer[] {
+  find(): FoundLayers {
     for (const input of this.#dataflow.inputs) this.#levels.set(input, 0);
     for (const [order, operation] of this.#dataflow.operations.entries()) this.#visit(operation, order);
     this.#placeTheRest();
-    return this.#layers
+    const layers = this.#layers
       .filter(({ parameters }) => parameters.length > 0)
       .toSorted((a, b) => a.order - b.order)
       .map(({ name, operation, depth, connections, parameters }) => ({
@@ -106,6 +117,7 @@ class LayerFinder {
         connections,
         parameters: parameters.map(({ source, ...parameter }) => ({ ...parameter, uses: this.#views.uses(source) })),
       }));
+    return { layers, totalDepth: Math.max(-1, ...this.#layers.map(({ depth }) => depth)) + 1 };
   }
 
   #visit(operation: Operation, order: number): void {
@@ -132,12 +144,13 @@ class LayerFinder {
   #applyKernels(operation: Operation, depth: number, order: number): OpenLayer | undefined {
     const operator = kernelOperator(operation.node);
     if (operator === undefined || isSlice(operation)) return undefined;
-    const kernels = operator.kernels.flatMap(({ input, role, fans }) =>
+    const found = operator.kernels.map(({ input, role, fans }) =>
       this.#views.all(operation.inputs[input]).flatMap(({ source, shape }) => {
         const tensor = this.#kernelTensor(source);
         return tensor === undefined ? [] : [{ source, input, role, tensor, fans: fans(operation.node, shape) }];
       }),
     );
+    const kernels = operator.isOneKernel ? (found.find((ofInput) => ofInput.length > 0) ?? []) : found.flat();
     const [first] = kernels;
     if (first === undefined) return undefined;
     const layer = this.#open(operation, order, {
@@ -158,8 +171,18 @@ class LayerFinder {
     if (data === undefined) return undefined;
     if (isRearrangement(operation)) return this.#owners.get(data);
     if (normalizationOperator(node) !== undefined) return this.#normalize(operation, data, depth, order);
+    if (node.opType === "PRelu") this.#placeSlope(operation, depth, order);
+    // What an integer product yields is scaled back before it is the layer's output.
+    const owner = this.#owners.get(data);
+    if (node.opType === "Mul" && owner?.operation.node.opType.endsWith("Integer") === true) return owner;
     if (!shifts.has(node.opType) && !scalings.has(node.opType)) return undefined;
     return this.#modify(operation, 1, 0, depth, order) ?? this.#modify(operation, 0, 1, depth, order);
+  }
+
+  #placeSlope(operation: Operation, depth: number, order: number): void {
+    const slope = this.#views.one(operation.inputs[1]);
+    if (slope === undefined || !this.#isNewParameter(slope.source, undefined, "bias")) return;
+    this.#place(slope.source, this.#open(operation, order, { depth }), operation, 1, "other", { fanIn: 1, fanOut: 1 });
   }
 
   #normalize(operation: Operation, data: Value, depth: number, order: number): OpenLayer | undefined {
@@ -167,7 +190,9 @@ class LayerFinder {
     if (operator === undefined) return undefined;
     const owner = operator.ofFirstInput ? this.#owners.get(data) : undefined;
     const hasParameters = operator.parameters.some(({ input }) =>
-      this.#views.all(operation.inputs[input]).some(({ source }) => this.#isNewParameter(source, owner, "other")),
+      this.#views
+        .all(operation.inputs[input])
+        .some(({ source }) => this.#isNewParameter(source, owner, "normalization")),
     );
     if (!hasParameters) return owner;
     const layer = owner ?? this.#open(operation, order, { depth });
@@ -207,7 +232,7 @@ class LayerFinder {
     depth: number,
     order: number,
   ): OpenLayer | undefined {
-    if (!this.#isNewParameter(source, undefined, "other")) return undefined;
+    if (!this.#isNewParameter(source, undefined, "normalization")) return undefined;
     const normalized = normalizedInput(data);
     if (normalized === undefined) return undefined;
     let layer = this.#normalizations.get(normalized) ?? this.#owners.get(normalized);
@@ -264,15 +289,21 @@ class LayerFinder {
   #uniqueName({ node }: Operation, alternative: string | undefined): string {
     const own = node.name === "" ? (node.outputs.find((output) => output !== "") ?? node.opType) : node.name;
     const base = this.#names.has(own) && alternative !== undefined ? alternative : own;
-    let name = base;
-    for (let copy = 2; this.#names.has(name); copy++) name = `${base} (${copy})`;
-    this.#names.add(name);
-    return name;
+    for (;;) {
+      const copy = (this.#names.get(base) ?? 0) + 1;
+      this.#names.set(base, copy);
+      const name = copy === 1 ? base : `${base} (${copy})`;
+      if (copy === 1) return name;
+      if (!this.#names.has(name)) {
+        this.#names.set(name, 1);
+        return name;
+      }
+    }
   }
 
   #placeInput(operation: Operation, input: number, role: ParameterRole, layer: OpenLayer): void {
     for (const { source } of this.#views.all(operation.inputs[input])) {
-      if (!this.#isNewParameter(source, layer, role === "bias" ? "bias" : "other")) continue;
+      if (!this.#isNewParameter(source, layer, useOf(role))) continue;
       this.#place(source, layer, operation, input, role, { fanIn: 1, fanOut: 1 });
     }
   }
@@ -310,6 +341,11 @@ class LayerFinder {
     if (!isFloatingPoint(tensor.dataType) || !(isBuffer || this.#reached.has(source))) return false;
     return this.#isTrainable(tensor, isBuffer ? "buffer" : use);
   }
+}
+
+function useOf(role: ParameterRole): ConstantUse {
+  if (role === "norm-scale" || role === "norm-bias") return "normalization";
+  return role === "other" ? "other" : "bias";
 }
 
 /** Picking one entry by a constant number is a slice of a parameter, not an embedding. */

@@ -1,6 +1,6 @@
 import type { Operation, Value } from "../../graph/dataflow.js";
 import type { Node } from "../../graph/model.js";
-import type { ParameterRole } from "../scaling/scale-table.js";
+import type { ParameterRole } from "./kernel-operators.js";
 import { isRearrangement } from "./weight-view.js";
 
 /** An operator that normalizes its first input and then scales and shifts it by parameters. */
@@ -75,7 +75,7 @@ const MOST_VALUES = 32;
  */
 export function normalizedInput(value: Value): Value | undefined {
   for (const candidate of behind(value, () => false).values) {
-    if (candidate === value) continue;
+    if (candidate === value || isConstant(candidate)) continue;
     const between = behind(value, (next) => next === candidate);
     if (between.isClosed && between.isNormalization && between.values.has(candidate)) return undone(candidate);
   }

@@ -10,15 +10,16 @@ import {
 import type { DataType } from "../../graph/data-type.js";
 import { elementCount, tensorFrom, type Tensor } from "../../graph/tensor.js";
 import { scalesOf } from "../scaling/scales.js";
-import { structureOf, type StructureOptions } from "./structure.js";
+import { structureOf } from "./structure.js";
+import type { TrainabilityOptions } from "./trainability.js";
 
 /** Rows by parameter name, of a graph with one input `x` and what `build` returns as its output. */
-function rowsOf(build: (graph: GraphBuilder, x: string) => string, options: StructureOptions = {}) {
+function rowsOf(build: (graph: GraphBuilder, x: string) => string, options: TrainabilityOptions = {}) {
   const { structure } = analyzed(build, options);
   return Object.fromEntries(scalesOf(structure).parameters.map((row) => [row.name, row]));
 }
 
-function analyzed(build: (graph: GraphBuilder, x: string) => string, options: StructureOptions = {}) {
+function analyzed(build: (graph: GraphBuilder, x: string) => string, options: TrainabilityOptions = {}) {
   const graph = graphBuilder("test");
   const x = graph.input("x", "float32");
   graph.output(build(graph, x), "float32");

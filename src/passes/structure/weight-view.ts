@@ -55,7 +55,8 @@ export class WeightViews {
         if (views.length === 0 && isDifferentiable(operation, input)) count++;
       }
     }
-    return count;
+    // A constant that only leaves as an output is used, if by nothing that computes.
+    return Math.max(count, 1);
   }
 
   #shown(operation: Operation, output: number): readonly WeightView[] {

@@ -17,16 +17,19 @@ export interface NamingContext {
  */
 export type FrameworkNames = ReadonlyMap<Parameter, readonly string[]>;
 
-/** How one exporter writes names, and how to read them back. */
+/** How the exporter of a model writes names, and how to read them back. */
 export interface ExporterNaming {
-  /** Whether a model was written by this exporter. */
-  matches(model: Model): boolean;
   /** Whether the exporter itself made up this initializer's name, because it computed or merged the tensor. */
-  isMadeUp(name: string): boolean;
+  readonly isMadeUp: (name: string) => boolean;
+  /** Whether the file says which of its tensors are parameters: what is made up and no weight then is none. */
+  readonly listsParameters: boolean;
   /** Initializers that the framework does not train. */
-  buffers(model: Model): ReadonlySet<string>;
-  recover(context: NamingContext): FrameworkNames;
+  readonly buffers: ReadonlySet<string>;
+  readonly recover: (context: NamingContext) => FrameworkNames;
 }
+
+/** The naming of one exporter, for a model that it wrote; undefined for any other. */
+export type Exporter = (model: Model) => ExporterNaming | undefined;
 
 /** Every parameter with its layer. */
 export function parametersOf(layers: readonly Layer[]): readonly { layer: Layer; parameter: Parameter }[] {

@@ -1,31 +1,39 @@
 import type { Model } from "../../../graph/model.js";
-import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
+import {
+  type Exporter,
+  type ExporterNaming,
+  type FrameworkNames,
+  type NamingContext,
+  parametersOf,
+} from "./context.js";
 import { keras } from "./keras.js";
 import { torchExport } from "./torch-export.js";
 import { torchScript } from "./torchscript.js";
 
 /** Any other program: names that look like those of a PyTorch module are what they look like. */
 const unknownExporter: ExporterNaming = {
-  matches: () => true,
   isMadeUp: () => false,
-  buffers: () => new Set(),
-  recover: ({ layers }): FrameworkNames =>
+  listsParameters: false,
+  buffers: new Set(),
+  recover: ({ layers }) =>
     new Map(
-      layers.flatMap(({ parameters }) =>
-        parameters.map((parameter) => {
-          const { name } = parameter.tensor;
-          return [parameter, /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) ? [name] : []] as const;
-        }),
-      ),
+      parametersOf(layers).map(({ parameter }) => {
+        const { name } = parameter.tensor;
+        return [parameter, /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) ? [name] : []];
+      }),
     ),
 };
 
 /** Exporters in the order in which they are tried. */
-const exporters: readonly ExporterNaming[] = [torchExport, torchScript, keras, unknownExporter];
+const exporters: readonly Exporter[] = [torchExport, torchScript, keras];
 
 /** The naming of the exporter that wrote a model. */
 export function exporterNaming(model: Model): ExporterNaming {
-  return exporters.find((exporter) => exporter.matches(model)) ?? unknownExporter;
+  for (const exporter of exporters) {
+    const naming = exporter(model);
+    if (naming !== undefined) return naming;
+  }
+  return unknownExporter;
 }
 
 /** Recovers names, and takes back those that are not unique: a name stands for one tensor or for its copies. */

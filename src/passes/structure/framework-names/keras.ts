@@ -1,5 +1,5 @@
 import type { Layer, Parameter } from "../layers.js";
-import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
+import type { Exporter, FrameworkNames, NamingContext } from "./context.js";
 
 /**
  * tf2onnx, which writes Keras models (`model.export(format="onnx")`, `tf2onnx.convert.from_keras`). Names of nodes and
@@ -7,12 +7,12 @@ import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js
  * second time to export it, so that every scope has a number added: `sequential_1/conv2d_1_2/...` is
  * `sequential/conv2d_1`. Keras 2 (tf_keras) writes scopes as they are.
  */
-export const keras: ExporterNaming = {
-  matches: (model) => model.producerName === "tf2onnx",
-  isMadeUp: (name) => /^const_fold_opt__|^[A-Z]\d*__\d+$/.test(name),
-  buffers: () => new Set(),
-  recover,
-};
+export const keras: Exporter = ({ producerName }) =>
+  producerName === "tf2onnx" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
+
+function isMadeUp(name: string): boolean {
+  return /^const_fold_opt__|^[A-Z]\d*__\d+$/.test(name);
+}
 
 function recover({ layers, dataflow }: NamingContext): FrameworkNames {
   const nodeNames = dataflow.operations.map(({ node }) => node.name);

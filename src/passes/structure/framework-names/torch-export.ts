@@ -1,6 +1,6 @@
 import type { Model } from "../../../graph/model.js";
 import type { Layer, Parameter } from "../layers.js";
-import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
+import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./context.js";
 import {
   isRecurrent,
   kernelNameFromBias,
@@ -14,23 +14,27 @@ import {
  * PyTorch's exporter on torch.export (`dynamo=True`). The graph's metadata holds the signature of the exported program,
  * which lists every parameter and buffer; a name that is not in it is not used. Nodes carry the path of their module.
  */
-export const torchExport: ExporterNaming = {
-  matches: (model) => model.graph.metadata.has(signatureKey),
-  isMadeUp: (name) => /^val_\d+$|^_?tensor_constant|^lifted_tensor|^scalar_tensor/.test(name),
-  buffers: (model) => new Set(signatureTargets(model, "BUFFER")),
-  recover,
+export const torchExport: Exporter = (model) => {
+  if (!model.graph.metadata.has(signatureKey)) return undefined;
+  const parameters = signatureTargets(model, "PARAMETER");
+  const buffers = new Set(signatureTargets(model, "BUFFER"));
+  const known = new Set([...parameters, ...buffers]);
+  return {
+    isMadeUp: (name) => !known.has(name),
+    listsParameters: true,
+    buffers,
+    recover: (context) => recover(context, parameters),
+  };
 };
 
 const signatureKey = "pkg.torch.export.ExportedProgram.graph_signature";
 const scopesKey = "pkg.torch.onnx.name_scopes";
 
-function recover({ model, layers, original }: NamingContext): FrameworkNames {
-  const targets = signatureTargets(model, "PARAMETER");
+function recover({ model, layers, original }: NamingContext, targets: readonly string[]): FrameworkNames {
   const isTarget = new Set(targets);
   const stored = new Set(model.graph.initializers.map(({ name }) => name));
   const order = new Map(targets.map((name, index) => [name, index]));
   const layerIndices = recurrentLayerIndices(layers, scopeOf);
-  const names = new Map<Parameter, readonly string[]>();
 
   const inModule = (parameter: Parameter, name: string): string | undefined => {
     const scope = scopeOf(parameter);
@@ -41,20 +45,24 @@ function recover({ model, layers, original }: NamingContext): FrameworkNames {
   const nameOf = (layer: Layer, parameter: Parameter): readonly string[] => {
     const own = parameter.tensor.name;
     if (parameter.role === "bias" && isFoldedNormalization(parameter)) return foldedNames(parameter, own);
-    if (isTarget.has(own)) return ownName(parameter, own);
+    if (isTarget.has(own)) return [firstOf(own, inModule(parameter, leafOf(own)))];
     if (isRecurrent(layer)) {
       const scope = scopeOf(parameter);
       const several = scope === undefined ? [] : recurrentNames(scope, parameter, layerIndices.get(layer) ?? 0);
       return several.every((name) => isTarget.has(name)) ? several : [];
     }
     const standardName = standardNames.get(parameter.role);
-    if (standardName === undefined || !torchExport.isMadeUp(own)) return [];
+    if (standardName === undefined) return [];
     const beside = kernelNameFromBias(layer, ({ tensor }) => tensor.name);
-    const candidate =
-      parameter.role === "kernel" && beside !== undefined && isTarget.has(beside)
-        ? beside
-        : inModule(parameter, standardName);
+    const isBeside = parameter.role === "kernel" && beside !== undefined && isTarget.has(beside);
+    const candidate = isBeside ? beside : inModule(parameter, standardName);
     return candidate === undefined || stored.has(candidate) ? [] : [candidate];
+  };
+
+  /** A tied parameter is stored under one of its names; `named_parameters()` prints the one registered first. */
+  const firstOf = (own: string, used: string | undefined): string => {
+    const isAlias = used !== undefined && !stored.has(used);
+    return isAlias && (order.get(used) ?? 0) < (order.get(own) ?? 0) ? used : own;
   };
 
   /** Folding a normalization puts its scale and bias into the bias, and its module into the node's scopes. */
@@ -64,24 +72,30 @@ function recover({ model, layers, original }: NamingContext): FrameworkNames {
     return [own, ...normalization].flatMap((name) => (name !== undefined && isTarget.has(name) ? [name] : []));
   };
 
-  /** A tied parameter is stored under one of its names; `named_parameters()` prints the one registered first. */
-  const ownName = (parameter: Parameter, own: string): readonly string[] => {
-    const last = own.slice(own.lastIndexOf(".") + 1);
-    const used = inModule(parameter, last);
-    const isAlias = used !== undefined && used !== own && !stored.has(used);
-    if (isAlias) return [(order.get(used) ?? 0) < (order.get(own) ?? 0) ? used : own];
-    // Where a module's weight is tied, its bias may be tied to one that the file no longer shows.
-    const isDoubtful =
-      parameter.role === "bias" &&
-      layers.some(({ parameters }) =>
-        parameters.some((kernel) => original.has(kernel) && scopeOf(kernel) === modulePath(own)),
-      );
-    return isDoubtful ? [] : [own];
-  };
-
-  for (const layer of layers) for (const parameter of layer.parameters) names.set(parameter, nameOf(layer, parameter));
+  const names = new Map<Parameter, readonly string[]>();
+  for (const { layer, parameter } of parametersOf(layers)) names.set(parameter, nameOf(layer, parameter));
   for (const [copy, source] of original) names.set(copy, names.get(source) ?? []);
+
+  // Where weights are shared, the file may show neither the name registered first nor the module that it belongs to: an
+  // embedding, or a bias beside a tied weight, may be any earlier parameter of the same kind that nothing else is.
+  const claimed = new Set([...names.values()].flat());
+  const tiedModules = new Set([...original.keys()].map(scopeOf));
+  for (const { parameter } of parametersOf(layers)) {
+    const own = names.get(parameter)?.[0];
+    if (own === undefined || original.has(parameter)) continue;
+    const mayBeShared =
+      parameter.role === "embedding" || (parameter.role === "bias" && tiedModules.has(modulePath(own)));
+    if (!mayBeShared) continue;
+    const earlier = targets
+      .slice(0, order.get(own))
+      .filter((name) => !claimed.has(name) && leafOf(name) === leafOf(own));
+    if (earlier.length > 0) names.set(parameter, [...earlier, own]);
+  }
   return names;
+}
+
+function leafOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 const standardNames: ReadonlyMap<string, string> = new Map([

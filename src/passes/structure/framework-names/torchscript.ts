@@ -1,6 +1,7 @@
 import type { Dataflow } from "../../../graph/dataflow.js";
 import type { Layer, Parameter } from "../layers.js";
-import type { ExporterNaming, FrameworkNames, NamingContext } from "./context.js";
+import { integerAttribute } from "../../../graph/model.js";
+import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./context.js";
 import {
   isRecurrent,
   kernelNameFromBias,
@@ -15,12 +16,8 @@ import {
  * unless constant folding transposed or merged them: then they are called `onnx::MatMul_215`, and only the module path in
  * the name of their node (`/encoder/layer.0/query/MatMul`) and their neighbours tell what they were.
  */
-export const torchScript: ExporterNaming = {
-  matches: (model) => model.producerName === "pytorch",
-  isMadeUp,
-  buffers: () => new Set(),
-  recover,
-};
+export const torchScript: Exporter = ({ producerName }) =>
+  producerName === "pytorch" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
 
 function isMadeUp(name: string): boolean {
   return /^onnx::|^\d+$|\//.test(name);
@@ -43,15 +40,28 @@ function recover({ dataflow, layers, original }: NamingContext): FrameworkNames 
   const isModuleOf = (module: string, operators: ReadonlySet<string>) =>
     [...(operatorsOf.get(module) ?? [])].every((operator) => operators.has(operator));
 
+  const namedIn = new Set<string>();
+  for (const { parameter } of parametersOf(layers)) {
+    const { name } = parameter.tensor;
+    if (!isMadeUp(name) && !/(^|\.)bias$/.test(name)) namedIn.add(modulePath(name));
+  }
+
   const kernelName = (layer: Layer, parameter: Parameter): string | undefined => {
-    const beside = kernelNameFromBias(layer, ({ tensor }) => (isMadeUp(tensor.name) ? undefined : tensor.name));
+    const { node } = parameter.operation;
     const module = moduleOf(parameter);
+    const bias = layer.parameters.find(({ role }) => role === "bias");
+    const isFolded = bias === undefined || isMadeUp(bias.tensor.name);
+    if (convolutionOperators.has(node.opType)) {
+      // Only folding a normalization renames a Conv's weight, and then its bias, too: anything else was computed.
+      const isOfModule = module !== undefined && module !== "" && isModuleOf(module, convolutionOperators);
+      return isOfModule && isFolded && bias !== undefined ? parameterName(module, "weight") : undefined;
+    }
+    // A Gemm with transB takes a Linear's weight as it is: one that was renamed was computed.
+    if (node.opType === "Gemm" && integerAttribute(node, "transB", 0) === 1) return undefined;
+    const beside = kernelNameFromBias(layer, ({ tensor }) => (isMadeUp(tensor.name) ? undefined : tensor.name));
     if (beside !== undefined) return module === undefined || modulePath(beside) === module ? beside : undefined;
-    if (module === undefined || module === "") return undefined;
-    const operators = convolutionOperators.has(parameter.operation.node.opType)
-      ? convolutionOperators
-      : linearOperators;
-    return isModuleOf(module, operators) ? parameterName(module, "weight") : undefined;
+    const isLinear = module !== undefined && module !== "" && isModuleOf(module, linearOperators);
+    return isLinear && isFolded && !namedIn.has(module) ? parameterName(module, "weight") : undefined;
   };
 
   const nameOf = (layer: Layer, parameter: Parameter): readonly string[] => {
