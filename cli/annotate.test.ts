@@ -32,7 +32,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs the command line as a user does, in the temporary folder. */
 function caadam(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd: folder, encoding: "utf8" });
+  // Under CI, libraries would like to write colours into pipes.
+  const env = { ...process.env, CI: "true" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    env,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 

@@ -40,5 +40,6 @@ export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "
 }
 
 function hasColors(stream: NodeJS.WriteStream): boolean {
-  return stream.isTTY && (process.env["NO_COLOR"] ?? "") === "";
+  // isTTY is missing, and not false, where it is not true; picocolors would then decide by itself.
+  return Boolean(stream.isTTY) && (process.env["NO_COLOR"] ?? "") === "";
 }

@@ -239,6 +239,71 @@ describe("layers", () => {
     expect(rows["lm_head.bias"]).toMatchObject({ layer: "lm_head", depth: 2, connections: 400 });
   });
 
+  it("count in the total depth also where a tied kernel is used again", () => {
+    const { structure } = analyzed((graph) => {
+      const table = graph.initializer(weights("wte", [50, 8]));
+      const embedded = graph.node("Gather", [table, graph.input("ids", "int64")]);
+      return graph.node("MatMul", [dense(graph, embedded, "fc", 8, 8), graph.node("Transpose", [table])]);
+    });
+    expect(structure.totalDepth).toBe(3);
+    expect(structure.layers).toHaveLength(2);
+  });
+
+  it("have one kernel where both factors are constant: an initial state is none", () => {
+    const rows = rowsOf((graph, x) => {
+      const state = graph.initializer(weights("state", [1, 4]));
+      const recurrent = graph.node("MatMul", [state, graph.initializer(weights("recurrent", [4, 4]))]);
+      return graph.node("Add", [dense(graph, x, "fc", 8, 4), recurrent]);
+    });
+    expect(rows["recurrent"]).toMatchObject({ role: "kernel", fanIn: 4 });
+    expect(rows["state"]).toMatchObject({ role: "other", scale: 1 });
+  });
+
+  it("keep a bias that follows an integer product and its scale", () => {
+    const rows = rowsOf((graph, x) => {
+      const [rounded = "", scale = ""] = graph.nodes("DynamicQuantizeLinear", [x], 3);
+      const w = graph.initializer(tensorFrom("w", "int8", [8, 4], new Uint8Array(32)));
+      const product = graph.node("MatMulInteger", [rounded, w], {}, { name: "fc" });
+      const scaled = graph.node("Mul", [graph.node("Cast", [product], { to: 1 }), scale]);
+      return graph.node("Add", [scaled, graph.initializer(weights("b", [4]))]);
+    });
+    expect(rows["b"]).toMatchObject({ layer: "fc", role: "bias", depth: 0 });
+  });
+
+  it("leave a PReLU slope its own layer, though all its numbers may be one", () => {
+    const rows = rowsOf((graph, x) => {
+      const slope = graph.initializer(float32Tensor("slope", [4], [0.25, 0.25, 0.25, 0.25]));
+      return graph.node("PRelu", [dense(graph, x, "fc", 8, 4), slope], {}, { name: "act" });
+    });
+    expect(rows["slope"]).toMatchObject({ layer: "act", role: "other", depth: 1 });
+  });
+
+  it("do not take a weight normalization for a normalization", () => {
+    const rows = rowsOf((graph, x) => {
+      const direction = graph.initializer(weights("direction", [8, 4]));
+      const length = graph.initializer(weights("length", [1, 4]));
+      const unit = graph.node("Div", [direction, graph.node("ReduceL2", [direction], { axes: [0] })]);
+      return graph.node("MatMul", [x, graph.node("Mul", [unit, length])]);
+    });
+    expect(rows["direction"]).toMatchObject({ role: "other" });
+    expect(rows["length"]).toMatchObject({ role: "other" });
+  });
+
+  it("have unique names, however nodes are called", () => {
+    const { structure } = analyzed((graph, x) => {
+      let value = x;
+      for (let index = 0; index < 5; index++) {
+        const w = graph.initializer(weights(`w${index}`, [4, 4]));
+        const output = `h${index}`;
+        value = graph.node("MatMul", [value, w], {}, { name: index === 2 ? "same (2)" : "same", outputs: [output] });
+      }
+      return value;
+    });
+    const names = structure.layers.map(({ name }) => name);
+    expect(new Set(names).size).toBe(5);
+    expect(names.slice(0, 2)).toEqual(["same", "same (2)"]);
+  });
+
   it("count depth on the longest path", () => {
     const rows = rowsOf((graph, x) => {
       const long = dense(graph, dense(graph, dense(graph, x, "a", 4, 4), "b", 4, 4), "c", 4, 4);
@@ -281,6 +346,21 @@ describe("layers", () => {
       ["W2", "fc", "kernel", 32, 10, 1],
       ["b2", "fc", "bias", 1, 1, 1],
     ]);
+  });
+});
+
+describe("models written without their weights", () => {
+  it("have kernels of constant shape", () => {
+    const rows = rowsOf((graph, x) => {
+      const shape = graph.initializer(int64Tensor("shape", [6, 3, 5, 5]));
+      const w = graph.node("ConstantOfShape", [shape], {}, { outputs: ["conv1_w"] });
+      const random = graph.node("RandomNormal", [], { shape: [16, 10] }, { outputs: ["fc_w"] });
+      const convolved = graph.node("Conv", [x, w, graph.initializer(weights("conv1_b", [6]))], {}, { name: "conv1" });
+      return graph.node("MatMul", [convolved, random]);
+    });
+    expect(rows["conv1_w"]).toMatchObject({ fanIn: 75, fanOut: 150, connections: 450, depth: 0 });
+    expect(rows["conv1_b"]).toMatchObject({ layer: "conv1", role: "bias" });
+    expect(rows["fc_w"]).toMatchObject({ fanIn: 16, depth: 1 });
   });
 });
 
@@ -461,6 +541,16 @@ describe("what is a parameter", () => {
 });
 
 describe("warnings", () => {
+  it("only integer outputs: shown as for a loss on what precedes them", () => {
+    const graph = graphBuilder("classifier");
+    const x = graph.input("x", "float32");
+    const logits = graph.node("MatMul", [x, graph.initializer(weights("w", [8, 4]))]);
+    graph.output(graph.node("ArgMax", [logits]), "int64");
+    const structure = structureOf(modelOf(graph.graph()));
+    expect(structure.layers).toHaveLength(1);
+    expect(structure.warnings).toEqual([expect.stringMatching(/every output is an integer/)]);
+  });
+
   it("unknown operators, as far as known", () => {
     const { rows, structure } = analyzed((graph, x) => {
       const product = graph.node("MatMul", [x, graph.initializer(weights("w", [4, 4]))]);
