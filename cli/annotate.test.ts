@@ -88,6 +88,19 @@ describe("the table", () => {
     expect(names).toEqual(["fc2.weight", "fc1.weight", "fc1.bias", "fc2.bias", "fc3.weight", "fc3.bias"]);
   });
 
+  it("sorts data in the same way", () => {
+    const { stdout } = caadam("annotate", mlp, "--sort", "scale", "--format", "csv");
+    expect(stdout.split("\n")[1]).toContain("fc2.weight");
+  });
+
+  it("calls files of one name by their paths", () => {
+    mkdirSync(inFolder("a"));
+    mkdirSync(inFolder("b"));
+    copyFileSync(mlp, inFolder("a/m.onnx"));
+    copyFileSync(resnet, inFolder("b/m.onnx"));
+    expect(caadam("annotate", "a/m.onnx", "b/m.onnx").stdout).toMatch(/a\/m\.onnx .*\n.*b\/m\.onnx /);
+  });
+
   it("compares several models by parameter name", () => {
     const { status, stdout } = caadam("annotate", mlp, resolve("fixtures/pytorch/mlp.dynamo.onnx"), resnet);
     expect(status).toBe(0);
@@ -279,6 +292,8 @@ describe("bad input is one clear line and exit code 2", () => {
     expectRefusal(["annotate", mlp, "--gamma", ""], /--gamma "": is not a number/);
     expectRefusal(["annotate", mlp, "--freeze"], /freeze/);
     expectRefusal(["annotate", mlp, "--freeze", ""], /empty pattern/);
+    expectRefusal(["annotate", mlp, "--no-freeze"], /no-freeze/);
+    expectRefusal(["annotate", mlp, "--strategy", "additive", "--gamma", "2"], /the scale -1; choose a γ nearer/);
     expectRefusal(["annotate", mlp, "-o", ""], /names no file/);
     expectRefusal(["annotate", mlp, "--format", "csv", "--format", "json"], /--format: is given more than once/);
     expectRefusal(["annotate", mlp, "--colour"], /colour/);

@@ -1,5 +1,5 @@
 import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import pc from "picocolors";
 import type { CommandModule } from "yargs";
 import {
@@ -18,7 +18,7 @@ import {
   tableFormats,
   writeFile,
 } from "../src/index.js";
-import { comparisonReport, scaleReport, sortOrders } from "./scale-report.js";
+import { comparisonReport, scaleReport, sortedTable, sortOrders } from "./scale-report.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
 const strategyNames = [...strategies.keys()];
@@ -96,6 +96,8 @@ function toNumber(text: string): number {
 function annotate(options: AnnotateOptions, terminal: Terminal): void {
   const { models, format, output, embed } = options;
   refuseContradictions(options);
+  const caution = conventions.get(options.convention)?.caution;
+  if (caution !== undefined) terminal.message("note", caution);
   const [first, ...others] = models.map((path) => annotatedModel(path, options, terminal));
   if (first === undefined) throw new InputError("annotate", "names no model");
 
@@ -124,16 +126,13 @@ function annotatedModel(path: string, options: AnnotateOptions, terminal: Termin
   const model = readModel(path);
   const structure = structureOf(model, { freeze, train });
   for (const warning of structure.warnings) terminal.message("warning", `${path}: ${warning}`);
-  const caution = conventions.get(convention)?.caution;
-  if (caution !== undefined) terminal.message("note", caution);
-  if (structure.frozen.length > 0)
-    terminal.message("note", `${path}: ${structure.frozen.length} initializers are frozen`);
+  if (structure.frozen.length > 0) terminal.message("note", `${path}: frozen initializers: ${structure.frozen.length}`);
 
   // A hash costs a pass over the whole file: only for those who get to see it.
-  const isIdentified = embed !== undefined || (format !== "table" && format !== "csv" && format !== "markdown");
+  const sha256 = embed !== undefined || (format !== "table" && format !== "csv" && format !== "markdown");
   const tableOf = (strategy: AnnotateOptions["strategy"]) => {
     const scales = scalesOf(structure, { strategy, convention, normalize, ...(gamma === undefined ? {} : { gamma }) });
-    return scaleTable(model, scales, { isIdentified });
+    return sortedTable(scaleTable(model, scales, { sha256 }), options.sort);
   };
   if (!options["all-strategies"]) return { model, tables: [tableOf(options.strategy)] };
   const [first = options.strategy, ...others] = strategyNames.filter((name) => name !== "none");
@@ -151,8 +150,16 @@ function formatted(
   return (
     textTables.get(format)?.generate(all) ??
     exports.get(format)?.generate(tables[0]) ??
-    (models.length === 1 ? scaleReport(tables, sort, page) : comparisonReport(all, page))
+    (models.length === 1
+      ? scaleReport(tables, sort, page)
+      : comparisonReport(distinctNames(models.map(({ model }) => model.label)), all, page))
   );
+}
+
+/** File names; paths where two files have one name. */
+function distinctNames(paths: readonly string[]): readonly string[] {
+  const names = paths.map((path) => basename(path));
+  return new Set(names).size === names.length ? names : paths;
 }
 
 function refuseContradictions(options: AnnotateOptions): void {

@@ -23,6 +23,7 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     .demandCommand(1, "no command was given")
     .recommendCommands()
     .strict()
+    .parserConfiguration({ "boolean-negation": false })
     .check((options) => {
       const twice = Object.entries(options).find(([name, value]) => Array.isArray(value) && !repeatable.has(name));
       if (twice !== undefined) throw new InputError(`--${twice[0]}`, "is given more than once");

@@ -18,7 +18,7 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
   const { colors } = page;
   const isSingle = tables.length === 1;
   const scales = tables.map(({ parameters }) => new Map(parameters.map((row) => [row.name, row.scale])));
-  const greatest = Math.max(...table.parameters.map(({ scale }) => scale));
+  const greatest = extremes(table.parameters).most;
   const header: Column[] = [
     { title: order === "layer" ? "layer / parameter" : "parameter", align: "left", shrinks: true },
     { title: "role", align: "left", dispensable: 3 },
@@ -33,7 +33,7 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
   // By layer, what has no kernel has no count; by parameter, a bias counts as 0.
   const hasConnections = (row: ScaleTableRow) => row.connections > 0 || table.strategy.convention !== "layer";
   const cells = (row: ScaleTableRow): string[] => [
-    `${order === "layer" ? "  " : ""}${oneLine(row.frameworkName ?? row.name)}`,
+    `${order === "layer" ? "  " : ""}${oneLine(displayName(row))}`,
     row.role + (row.uses > 1 ? ` ×${row.uses}` : ""),
     row.shape.join("×"),
     count(row.depth),
@@ -44,9 +44,7 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
     ...(isSingle ? [colors.cyan(bar(row.scale, greatest))] : []),
   ];
   const lines =
-    order === "layer"
-      ? grouped(table, cells, colors)
-      : sorted(table.parameters, order).map((row) => ({ cells: cells(row) }));
+    order === "layer" ? grouped(table, cells, colors) : table.parameters.map((row) => ({ cells: cells(row) }));
   return [
     colors.bold(oneLine(table.model.file)) + colors.dim(`  ${describeModel(table)}`),
     isSingle ? describeStrategy(table) : `convention ${table.strategy.convention}`,
@@ -57,8 +55,11 @@ export function scaleReport(tables: readonly [ScaleTable, ...ScaleTable[]], orde
   ].join("\n");
 }
 
-/** Several models beside each other: what each is, and the scale of every parameter that has the same name. */
-export function comparisonReport(tables: readonly ScaleTable[], page: Page): string {
+/**
+ * Several models beside each other: what each is, and the scale of every parameter that has the same name.
+ * @param names what to call the models, in the order of their tables
+ */
+export function comparisonReport(names: readonly string[], tables: readonly ScaleTable[], page: Page): string {
   const overview = textTable(
     [
       { title: "model", align: "left", shrinks: true },
@@ -67,9 +68,9 @@ export function comparisonReport(tables: readonly ScaleTable[], page: Page): str
       ),
       ...["scale: least", "mean", "most"].map((title): Column => ({ title, align: "right" })),
     ],
-    tables.map(({ model, parameters, statistics }) => ({
+    tables.map(({ parameters, statistics }, index) => ({
       cells: [
-        oneLine(model.file),
+        oneLine(names[index] ?? ""),
         count(layerCount(parameters)),
         count(parameters.length),
         count(elementsOf(parameters)),
@@ -77,22 +78,20 @@ export function comparisonReport(tables: readonly ScaleTable[], page: Page): str
         count(statistics.minConnections),
         count(statistics.medianConnections),
         count(statistics.maxConnections),
-        decimal(Math.min(...parameters.map(({ scale }) => scale))),
+        decimal(extremes(parameters).least),
         decimal(weightedMean(parameters)),
-        decimal(Math.max(...parameters.map(({ scale }) => scale))),
+        decimal(extremes(parameters).most),
       ],
     })),
     page.columns,
   );
-  const scales = tables.map(
-    ({ parameters }) => new Map(parameters.map((row) => [row.frameworkName ?? row.name, row.scale])),
-  );
-  const names = [...new Set(scales.flatMap((scale) => [...scale.keys()]))];
-  const shared = names.filter((name) => scales.filter((scale) => scale.has(name)).length > 1);
+  const scales = tables.map(({ parameters }) => new Map(parameters.map((row) => [displayName(row), row.scale])));
+  const parameterNames = [...new Set(scales.flatMap((scale) => [...scale.keys()]))];
+  const shared = parameterNames.filter((name) => scales.filter((scale) => scale.has(name)).length > 1);
   const sideBySide = textTable(
     [
       { title: "parameter", align: "left", shrinks: true },
-      ...tables.map(({ model }): Column => ({ title: oneLine(model.file), align: "right" })),
+      ...names.map((name): Column => ({ title: oneLine(name), align: "right" })),
       { title: "", align: "left" },
     ],
     shared.map((name) => {
@@ -113,24 +112,36 @@ function grouped(table: ScaleTable, cells: (row: ScaleTableRow) => string[], col
   return table.parameters.flatMap((row): Line[] => {
     const isNew = row.layer !== layer;
     layer = row.layer;
-    const heading = { heading: `${oneLine(row.layer)}  ${colors.dim(row.op)}` };
-    return isNew ? [heading, { cells: cells(row) }] : [{ cells: cells(row) }];
+    // A layer whose kernel is tied to another one begins with what follows the kernel.
+    const op = row.role === "bias" ? "" : `  ${colors.dim(row.op)}`;
+    const line = { cells: cells(row) };
+    return isNew ? [{ heading: oneLine(row.layer) + op }, line] : [line];
   });
 }
 
-function sorted(rows: readonly ScaleTableRow[], order: Exclude<SortOrder, "layer">): readonly ScaleTableRow[] {
-  const nameOf = (row: ScaleTableRow) => row.frameworkName ?? row.name;
-  const keys = {
-    depth: (row: ScaleTableRow) => -row.depth,
-    "fan-in": (row: ScaleTableRow) => row.fanIn,
-    "fan-out": (row: ScaleTableRow) => row.fanOut,
-    connections: (row: ScaleTableRow) => row.connections,
-    elements: (row: ScaleTableRow) => row.elements,
-    scale: (row: ScaleTableRow) => row.scale,
-  };
-  if (order === "name") return rows.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b), "en", { numeric: true }));
-  const key = keys[order];
-  return rows.toSorted((a, b) => key(b) - key(a));
+/** The table with its rows in another order. */
+export function sortedTable(table: ScaleTable, order: SortOrder): ScaleTable {
+  if (order === "layer") return table;
+  if (order === "name") {
+    const byName = (a: ScaleTableRow, b: ScaleTableRow) =>
+      displayName(a).localeCompare(displayName(b), "en", { numeric: true });
+    return { ...table, parameters: table.parameters.toSorted(byName) };
+  }
+  const key = sortKeys[order];
+  return { ...table, parameters: table.parameters.toSorted((a, b) => key(b) - key(a)) };
+}
+
+const sortKeys = {
+  depth: ({ depth }: ScaleTableRow) => -depth,
+  "fan-in": ({ fanIn }: ScaleTableRow) => fanIn,
+  "fan-out": ({ fanOut }: ScaleTableRow) => fanOut,
+  connections: ({ connections }: ScaleTableRow) => connections,
+  elements: ({ elements }: ScaleTableRow) => elements,
+  scale: ({ scale }: ScaleTableRow) => scale,
+};
+
+function displayName({ name, frameworkName }: ScaleTableRow): string {
+  return frameworkName ?? name;
 }
 
 function describeModel({ model }: ScaleTable): string {
@@ -145,8 +156,13 @@ function describeStrategy({ strategy }: ScaleTable): string {
 
 function summary({ parameters, statistics }: ScaleTable): string {
   const { minConnections, medianConnections, maxConnections, totalDepth } = statistics;
+  const layers = layerCount(parameters);
+  const sizes = [
+    `${count(parameters.length)} ${parameters.length === 1 ? "parameter" : "parameters"}`,
+    ` in ${count(layers)} ${layers === 1 ? "layer" : "layers"}, ${count(elementsOf(parameters))} elements`,
+  ];
   return [
-    `${count(parameters.length)} parameters in ${count(layerCount(parameters))} layers, ${count(elementsOf(parameters))} elements`,
+    sizes.join(""),
     `connections: least ${count(minConnections)}, median ${count(medianConnections)}, most ${count(maxConnections)} · total depth ${count(totalDepth)}`,
   ].join("\n");
 }
@@ -177,8 +193,17 @@ function bar(scale: number, greatest: number): string {
   return "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
 }
 
+const thousands = new Intl.NumberFormat("en-US");
+
 function count(value: number): string {
-  return value.toLocaleString("en-US");
+  return thousands.format(value);
+}
+
+function extremes(rows: readonly ScaleTableRow[]): { readonly least: number; readonly most: number } {
+  return rows.reduce(({ least, most }, { scale }) => ({ least: Math.min(least, scale), most: Math.max(most, scale) }), {
+    least: Number.POSITIVE_INFINITY,
+    most: Number.NEGATIVE_INFINITY,
+  });
 }
 
 function decimal(value: number): string {

@@ -41,5 +41,6 @@ export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "
 
 function hasColors(stream: NodeJS.WriteStream): boolean {
   // isTTY is missing, and not false, where it is not true; picocolors would then decide by itself.
-  return Boolean(stream.isTTY) && (process.env["NO_COLOR"] ?? "") === "";
+  if (!stream.isTTY) return false;
+  return (process.env["NO_COLOR"] ?? "") === "";
 }

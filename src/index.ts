@@ -26,25 +26,35 @@ export type {
   ValueInfo,
   ValueType,
 } from "./graph/model.js";
-export { metadataEdits, patched, type Edit } from "./graph/patch.js";
 export { readModel } from "./graph/read-model.js";
-export { rawBytes, tensorFrom, type Payload, type Tensor } from "./graph/tensor.js";
+export {
+  elementCount,
+  rawBytes,
+  readIntegers,
+  tensorFrom,
+  type Payload,
+  type Tensor,
+  type TypedField,
+} from "./graph/tensor.js";
 export { writeFile } from "./graph/write-file.js";
 export { exportFormats, type ExportFormat, type ExportFormatName } from "./passes/exports/index.js";
 export { tableFormats, type TableFormat, type TableFormatName } from "./passes/exports/table-format.js";
 export { inlineFunctions } from "./passes/normalize/inline-functions.js";
-export { conventions } from "./passes/scaling/conventions.js";
-export { embedScaleTable, SCALE_TABLE_KEY } from "./passes/scaling/embed.js";
-export type {
-  Convention,
-  ParameterFacts,
-  ScaleTable,
-  ScaleTableRow,
-  StrategyName,
+export { conventions, type Counted, type CountingConvention, type Counts } from "./passes/scaling/conventions.js";
+export { embeddedScaleTable, embedScaleTable } from "./passes/scaling/embed.js";
+export {
+  scaleTable,
+  type Convention,
+  type ParameterFacts,
+  type Scales,
+  type ScaleTable,
+  type ScaleTableRow,
+  type StrategyName,
 } from "./passes/scaling/scale-table.js";
-export { scalesOf, scaleTable, type ScaleOptions, type Scales } from "./passes/scaling/scales.js";
-export { strategies } from "./passes/scaling/strategies.js";
+export { scalesOf, type ScaleOptions } from "./passes/scaling/scales.js";
+export { strategies, type Position, type Strategy } from "./passes/scaling/strategies.js";
 export type { ParameterRole } from "./passes/structure/kernel-operators.js";
 export type { Layer, Parameter } from "./passes/structure/layers.js";
+export type { FrameworkNames } from "./passes/structure/framework-names/exporter.js";
 export { structureOf, type Structure } from "./passes/structure/structure.js";
 export type { TrainabilityOptions } from "./passes/structure/trainability.js";

@@ -1,5 +1,5 @@
 import type { ExportFormat } from "./export-format.js";
-import { pythonString } from "./python.js";
+import { pythonString } from "./python-literals.js";
 import { collectScales, type NamedScale, provenance, pythonScales } from "./scale-data.js";
 
 const usage = `\

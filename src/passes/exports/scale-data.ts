@@ -1,7 +1,7 @@
 import { InputError } from "../../graph/errors.js";
 import type { ScaleTable, ScaleTableRow } from "../scaling/scale-table.js";
 import type { ParameterRole } from "../structure/kernel-operators.js";
-import { pythonComment, pythonFloat, pythonString } from "./python.js";
+import { pythonComment, pythonFloat, pythonString } from "./python-literals.js";
 
 /** One entry of the exported data: a parameter's name in the training framework, and its scale. */
 export interface NamedScale {
@@ -93,7 +93,9 @@ export function provenance({ model, strategy }: ScaleTable): string {
 }
 
 function frameworkNames(row: ScaleTableRow): readonly string[] {
-  return row.frameworkNames ?? (row.frameworkName === null ? [] : [row.frameworkName]);
+  if (row.frameworkName !== null) return [row.frameworkName];
+  // Of candidates the model has one: the scale finds it, and the others find nothing.
+  return row.frameworkNames ?? row.frameworkNameCandidates ?? [];
 }
 
 function comment(heading: string, lines: readonly string[]): string[] {

@@ -1,5 +1,5 @@
 import type { ExportFormat } from "./export-format.js";
-import { nameReport, torchGroups } from "./python-parts.js";
+import { nameReport, torchGroups } from "./python-snippets.js";
 import { collectScales, provenance, pythonScales } from "./scale-data.js";
 
 const usage = `\

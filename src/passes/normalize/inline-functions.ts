@@ -1,4 +1,5 @@
 import { InputError } from "../../graph/errors.js";
+import { UniqueNames } from "../../graph/unique-names.js";
 import {
   type Attribute,
   describeNode,
@@ -142,27 +143,6 @@ class Inliner {
     const body = this.#nodes(callee.nodes, renaming, valueInfo);
     this.#active.pop();
     return [...body, ...copies];
-  }
-}
-
-/** Hands out names that differ from each other and from those it was given. */
-class UniqueNames {
-  readonly #used: Set<string>;
-  /** The number tried last behind each name, so that a thousand calls of one function need not try them all. */
-  readonly #copies = new Map<string, number>();
-
-  constructor(used: Iterable<string> = []) {
-    this.#used = new Set(used);
-  }
-
-  /** `wanted`, or with the first number behind it that makes it new. */
-  next(wanted: string): string {
-    let copy = this.#copies.get(wanted) ?? 0;
-    let name = copy === 0 ? wanted : `${wanted}_${copy}`;
-    while (this.#used.has(name)) name = `${wanted}_${++copy}`;
-    this.#copies.set(wanted, copy);
-    this.#used.add(name);
-    return name;
   }
 }
 

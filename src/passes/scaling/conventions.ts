@@ -1,10 +1,16 @@
 import { integerAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
-import { kerasVariableName } from "../structure/framework-names/keras.js";
+import { kerasVariableName } from "../structure/framework-names/tf2onnx.js";
 import type { Layer, Parameter } from "../structure/layers.js";
 import type { Structure } from "../structure/structure.js";
 import type { Convention, ScaleTable } from "./scale-table.js";
-import type { Counted } from "./strategies.js";
+
+/** What a convention says of a parameter. */
+export interface Counted {
+  /** Undefined for a parameter that has none: a connection strategy gives it scale 1. */
+  readonly connections: number | undefined;
+  readonly depth: number;
+}
 
 /** Connection counts and depths of all parameters, as one convention counts them. */
 export interface Counts {
@@ -19,6 +25,8 @@ export interface CountingConvention {
   readonly summary: string;
   /** Said once by whoever shows scales under this convention. */
   readonly caution?: string;
+  /** What holds where one side of the median is empty: certainly c = c̃ and so 1, or a division by 0. */
+  readonly emptySide: "one" | "error";
   count(structure: Structure): Counts;
 }
 
@@ -28,11 +36,13 @@ export const conventions: ReadonlyMap<Convention, CountingConvention> = new Map(
       {
         name: "layer",
         summary: "the paper's text: a layer's parameters share the scale of its kernel",
+        emptySide: "one",
         count: countByLayer,
       },
       {
         name: "parameter",
         summary: "what the reference's code intends: every parameter counts by itself",
+        emptySide: "error",
         count: countByParameter,
       },
       {
@@ -40,6 +50,7 @@ export const conventions: ReadonlyMap<Convention, CountingConvention> = new Map(
         summary: "the reference package caadam 0.1.1 as it runs: counts are shared by short name",
         caution:
           "convention keras repeats what caadam 0.1.1 does: parameters of one short name (such as every kernel) share the count of the last of them",
+        emptySide: "error",
         count: countByKerasName,
       },
     ] satisfies readonly CountingConvention[]
@@ -59,13 +70,7 @@ function countByLayer({ layers, totalDepth }: Structure): Counts {
 }
 
 function countByParameter({ layers }: Structure): Counts {
-  const variables = layers.flatMap(variablesOf);
-  const of = new Map<Parameter, Counted>();
-  for (const [depth, { parameter, connections }] of variables.entries()) {
-    if (!of.has(parameter)) of.set(parameter, { connections: connections ?? 0, depth });
-  }
-  const counted = variables.flatMap(({ connections }) => connections ?? []);
-  return { of, statistics: statisticsOf(counted, variables.length) };
+  return countVariables(layers.flatMap(variablesOf), ({ connections }) => connections);
 }
 
 /** The reference keeps counts in a dictionary keyed by the variable's short name: the last of a name wins. */
@@ -73,9 +78,14 @@ function countByKerasName({ layers }: Structure): Counts {
   const variables = layers.flatMap(variablesOf);
   const byName = new Map<string, number>();
   for (const { name, connections } of variables) if (connections !== undefined) byName.set(name, connections);
+  return countVariables(variables, ({ name }) => byName.get(name));
+}
+
+/** Each variable by itself; a parameter that is several variables is the first of them. */
+function countVariables(variables: readonly Variable[], countOf: (variable: Variable) => number | undefined): Counts {
   const of = new Map<Parameter, Counted>();
-  for (const [depth, { parameter, name }] of variables.entries()) {
-    if (!of.has(parameter)) of.set(parameter, { connections: byName.get(name) ?? 0, depth });
+  for (const [depth, variable] of variables.entries()) {
+    if (!of.has(variable.parameter)) of.set(variable.parameter, { connections: countOf(variable) ?? 0, depth });
   }
   const counted = variables.flatMap(({ connections }) => connections ?? []);
   return { of, statistics: statisticsOf(counted, variables.length) };
@@ -114,7 +124,8 @@ function variableShape(layer: Layer, { tensor, role, operation }: Parameter): re
     const isPair = operation.node.opType === "GRU" && integerAttribute(operation.node, "linear_before_reset", 0) !== 0;
     return isPair ? [2, elementCount(shape) / 2] : shape;
   }
-  const isVector = role === "bias" || role === "norm-scale" || role === "norm-bias";
+  const isVector =
+    role === "bias" || role === "norm-scale" || role === "norm-bias" || operation.node.opType === "PRelu";
   return isVector ? tensor.shape.filter((extent) => extent !== 1) : tensor.shape;
 }
 
@@ -124,7 +135,7 @@ function directionsOf({ op, parameters }: Layer): number | undefined {
 }
 
 /** Whether a parameter enters the statistics of convention `layer`. */
-export function isKernel({ role }: Parameter): boolean {
+function isKernel({ role }: Parameter): boolean {
   return role === "kernel" || role === "recurrent" || role === "embedding";
 }
 

@@ -9,7 +9,7 @@ import { refusal } from "../../graph/testing/input-error.js";
 import { fixture, modelBytes } from "../../graph/testing/models.js";
 import { onnx } from "../../graph/testing/oracle.js";
 import { bytes, concat, floats, int } from "../../graph/testing/protobuf.js";
-import { embedScaleTable, SCALE_TABLE_KEY } from "./embed.js";
+import { embeddedScaleTable, embedScaleTable } from "./embed.js";
 import type { ScaleTable } from "./scale-table.js";
 
 let folder: string;
@@ -30,7 +30,7 @@ function table(file: string, gamma = 5): ScaleTable {
   };
 }
 
-const embedded = (file: string) => JSON.parse(readModel(file).metadata.get(SCALE_TABLE_KEY) ?? "null") as unknown;
+const embedded = (file: string) => embeddedScaleTable(readModel(file));
 
 describe("a scale table is embedded", () => {
   it("after all bytes of the original, readable by others", () => {
@@ -55,7 +55,7 @@ describe("a scale table is embedded", () => {
     expect(embedded(path)).toEqual(table("m.onnx", 7));
     const written = readFileSync(path);
     expect(written.subarray(0, original.length).equals(original)).toBe(true);
-    expect([...readModel(path).metadata.keys()]).toEqual(["author", SCALE_TABLE_KEY]);
+    expect([...readModel(path).metadata.keys()]).toEqual(["author", "caadam.scale_table"]);
     expect(readdirSync(folder)).toEqual(["m.onnx"]);
   });
 
@@ -135,4 +135,13 @@ describe("a scale table is not embedded", () => {
       /cannot be written: it is a folder/,
     );
   });
+});
+
+it("what is no scale table is refused when read back", () => {
+  const model = modelOf(graphBuilder("m").graph());
+  const carrying = (text: string) => ({ ...model, metadata: new Map([["caadam.scale_table", text]]) });
+  expect(embeddedScaleTable(model)).toBeUndefined();
+  for (const text of ["", "{", "[]", "null", '{"format":"caadam-scale-table","version":2,"parameters":[]}']) {
+    expect(() => embeddedScaleTable(carrying(text))).toThrow(/no scale table of version 1; embed it again/);
+  }
 });

@@ -7,7 +7,7 @@ import { writeFile } from "../../graph/write-file.js";
 import type { ScaleTable } from "./scale-table.js";
 
 /** The key in ModelProto.metadata_props under which a model carries its scale table. */
-export const SCALE_TABLE_KEY = "caadam.scale_table";
+const SCALE_TABLE_KEY = "caadam.scale_table";
 
 /**
  * Writes a model with its scale table in it, as JSON under `metadata_props["caadam.scale_table"]`. All other bytes are
@@ -28,6 +28,31 @@ export function embedScaleTable(model: Model, table: ScaleTable, path: string): 
     );
   }
   writeFile(path, patched(source, metadataEdits(source, SCALE_TABLE_KEY, JSON.stringify(table))));
+}
+
+/**
+ * The scale table that a model carries, undefined where it has none.
+ * @throws InputError when what it carries is no scale table of a known version
+ */
+export function embeddedScaleTable({ metadata, label }: Model): ScaleTable | undefined {
+  const text = metadata.get(SCALE_TABLE_KEY);
+  if (text === undefined) return undefined;
+  let table: unknown;
+  try {
+    table = JSON.parse(text);
+  } catch {
+    table = undefined;
+  }
+  if (!isScaleTable(table)) {
+    throw new InputError(label, `its metadata "${SCALE_TABLE_KEY}" is no scale table of version 1`, "embed it again");
+  }
+  return table;
+}
+
+function isScaleTable(value: unknown): value is ScaleTable {
+  if (typeof value !== "object" || value === null) return false;
+  const { format, version, parameters } = value as Partial<ScaleTable>;
+  return format === "caadam-scale-table" && version === 1 && Array.isArray(parameters);
 }
 
 function realFolder(path: string): string {

@@ -1,4 +1,8 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import type { ByteSource } from "../../graph/bytes.js";
 import type { DataType } from "../../graph/data-type.js";
+import type { Model } from "../../graph/model.js";
 import type { ParameterRole } from "../structure/kernel-operators.js";
 
 /** What is known of one parameter from the architecture alone. */
@@ -9,6 +13,8 @@ export interface ParameterFacts {
   readonly frameworkName: string | null;
   /** Its names there where it has several, such as the two biases of an LSTM in PyTorch; frameworkName is null then. */
   readonly frameworkNames?: readonly string[];
+  /** Where its name there is not known: the only names that it can have. */
+  readonly frameworkNameCandidates?: readonly string[];
   /** The name of its layer: that of the kernel's node, or of the first node that uses a kernel-less parameter. */
   readonly layer: string;
   /** The operator that applies it. */
@@ -63,4 +69,36 @@ export interface ScaleTable {
     readonly totalDepth: number;
   };
   readonly parameters: readonly ScaleTableRow[];
+}
+
+/** The scales of a model's parameters: a scale table without the model's identity. */
+export type Scales = Omit<ScaleTable, "format" | "version" | "model">;
+
+/**
+ * The scale table of a model, as `annotate --format json` prints it.
+ * @param options `sha256: false` leaves out the hash of the file, which takes reading all of it
+ */
+export function scaleTable(model: Model, scales: Scales, { sha256: isHashed = true } = {}): ScaleTable {
+  return {
+    format: "caadam-scale-table",
+    version: 1,
+    model: {
+      file: basename(model.label),
+      sha256: model.source === undefined || !isHashed ? null : sha256(model.source),
+      opset: model.opsetImports.get("") ?? 0,
+      irVersion: model.irVersion,
+      producer: [model.producerName, model.producerVersion].filter((part) => part !== "").join(" "),
+    },
+    ...scales,
+  };
+}
+
+const HASH_CHUNK = 1 << 20;
+
+function sha256(source: ByteSource): string {
+  const hash = createHash("sha256");
+  for (let offset = 0; offset < source.size; offset += HASH_CHUNK) {
+    hash.update(source.read(offset, Math.min(HASH_CHUNK, source.size - offset)));
+  }
+  return hash.digest("hex");
 }

@@ -123,9 +123,28 @@ describe("scales", () => {
     expect(() => scalesOf(mlp([8, 4, 1]), { strategy: name, gamma })).toThrow(InputError);
   });
 
+  it("are refused where they would climb, or are no numbers", () => {
+    expect(() => scalesOf(mlp([8, 64, 32, 1]), { strategy: "additive", gamma: 2 })).toThrow(
+      /gives "fc2.weight" the scale -1/,
+    );
+    const huge = { convention: "parameter", gamma: 1e308 } as const;
+    expect(() => scalesOf(mlp([8, 64, 32, 1]), huge)).toThrow(/the scale Infinity/);
+  });
+
+  it("count a PReLU slope as a vector, though exporters give it the rank of its input", () => {
+    const graph = graphBuilder("prelu");
+    const x = graph.input("x", "float32");
+    const convolved = graph.node("Conv", [x, graph.initializer(float32Tensor("w", [8, 3, 3, 3]))]);
+    const slope = graph.initializer(float32Tensor("slope", [8, 1, 1]));
+    const active = graph.node("PRelu", [convolved, slope]);
+    graph.output(graph.node("Conv", [active, graph.initializer(float32Tensor("v", [4, 8, 3, 3]))]), "float32");
+    const { statistics } = scalesOf(structureOf(modelOf(graph.graph())), { convention: "parameter" });
+    expect(statistics).toMatchObject({ minConnections: 216, maxConnections: 288 });
+  });
+
   it("refuse to be normalized where one is not positive", () => {
     expect(() => scalesOf(mlp([8, 64, 32, 1]), { strategy: "additive", gamma: 1, normalize: true })).toThrow(
-      /--normalize: needs positive scales.*fc2/,
+      /needs positive scales.*fc2/,
     );
   });
 });

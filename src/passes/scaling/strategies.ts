@@ -1,13 +1,6 @@
 import type { InputError } from "../../graph/errors.js";
 import type { ScaleTable, StrategyName } from "./scale-table.js";
 
-/** What a strategy sees of a parameter. */
-export interface Counted {
-  /** Undefined for a parameter that has no connections: a connection strategy gives it scale 1. */
-  readonly connections: number | undefined;
-  readonly depth: number;
-}
-
 /** How to turn counts into a scale. */
 export interface Strategy {
   readonly name: StrategyName;
@@ -17,6 +10,8 @@ export interface Strategy {
   readonly defaultGamma: number;
   /** γ must be greater than this. */
   readonly gammaAbove: number;
+  /** Whether connections matter to it, and not only depth. */
+  readonly usesConnections: boolean;
   /** S, for one parameter. `position` is σ, undefined where the parameter has no connections. */
   scale(position: Position | undefined, depth: number, totalDepth: number, gamma: number): number;
 }
@@ -36,6 +31,7 @@ export const strategies: ReadonlyMap<StrategyName, Strategy> = new Map(
         summary: "exp(ln γ · σ), as published: both few and many connections learn faster",
         defaultGamma: 5,
         gammaAbove: 0,
+        usesConnections: true,
         scale: (position, _depth, _totalDepth, gamma) => Math.exp(Math.log(gamma) * (position?.sigma ?? 0)),
       },
       {
@@ -43,6 +39,7 @@ export const strategies: ReadonlyMap<StrategyName, Strategy> = new Map(
         summary: "exp(± ln γ · σ): few connections learn faster, many slower",
         defaultGamma: 5,
         gammaAbove: 0,
+        usesConnections: true,
         scale: (position, _depth, _totalDepth, gamma) => Math.exp(Math.log(gamma) * signed(position)),
       },
       {
@@ -50,6 +47,7 @@ export const strategies: ReadonlyMap<StrategyName, Strategy> = new Map(
         summary: "1 ± γ · σ: few connections learn faster, many slower",
         defaultGamma: 0.95,
         gammaAbove: Number.NEGATIVE_INFINITY,
+        usesConnections: true,
         scale: (position, _depth, _totalDepth, gamma) => 1 + gamma * signed(position),
       },
       {
@@ -57,6 +55,7 @@ export const strategies: ReadonlyMap<StrategyName, Strategy> = new Map(
         summary: "(1+γ)^((D−(1+d))/D): early layers learn faster",
         defaultGamma: 1,
         gammaAbove: -1,
+        usesConnections: false,
         scale: (_position, depth, totalDepth, gamma) => (1 + gamma) ** ((totalDepth - (1 + depth)) / totalDepth),
       },
       {
@@ -64,6 +63,7 @@ export const strategies: ReadonlyMap<StrategyName, Strategy> = new Map(
         summary: "1 everywhere: plain Adam",
         defaultGamma: 1,
         gammaAbove: Number.NEGATIVE_INFINITY,
+        usesConnections: false,
         scale: () => 1,
       },
     ] satisfies readonly Strategy[]

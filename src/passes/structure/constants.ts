@@ -10,7 +10,7 @@ import { elementCount, readIntegers, type Tensor } from "../../graph/tensor.js";
 export function constantTensor(value: Value): Tensor | undefined {
   const { origin, name } = value;
   if (origin.kind === "initializer") return origin.tensor;
-  if (origin.kind !== "operation") return undefined;
+  if (origin.kind !== "operation" || origin.operation.node.domain !== "") return undefined;
   const { node, inputs } = origin.operation;
   switch (node.opType) {
     case "Constant":
@@ -38,20 +38,22 @@ function tensorAttribute(node: Node, name: string): Tensor | undefined {
 
 /** The integers of a constant value (a shape, axes, an index), undefined where it is computed or not integral. */
 export function constantIntegers(value: Value | undefined): readonly number[] | undefined {
-  if (value === undefined) return undefined;
-  const tensor = constantTensor(value);
+  // Exporters that decompose shapes convert them. (An Identity may be the link into a loop, where a value changes.)
+  let source = value;
+  while (source?.origin.kind === "operation" && conversions.has(source.origin.operation.node.opType)) {
+    source = source.origin.operation.inputs[0];
+  }
+  const tensor = source === undefined ? undefined : constantTensor(source);
   if (tensor !== undefined) {
     const isReadable = tensor.payload.kind !== "none" || elementCount(tensor.shape) === 0;
     const isInteger = tensor.dataType === "int64" || tensor.dataType === "int32";
     return isInteger && isReadable ? readIntegers(tensor) : undefined;
   }
-  if (value.origin.kind !== "operation") return undefined;
-  const { node } = value.origin.operation;
-  if (node.opType === "Constant") {
-    if (node.attributes.has("value_int")) return [integerAttribute(node, "value_int", 0)];
-    return integersAttribute(node, "value_ints");
-  }
-  // Exporters that decompose shapes convert them; an Identity may be the link into a loop, where a value changes.
-  const isWrapped = node.opType === "Cast" || node.opType === "Unsqueeze";
-  return isWrapped ? constantIntegers(value.origin.operation.inputs[0]) : undefined;
+  if (source?.origin.kind !== "operation" || source.origin.operation.node.opType !== "Constant") return undefined;
+  const { node } = source.origin.operation;
+  return node.attributes.has("value_int")
+    ? [integerAttribute(node, "value_int", 0)]
+    : integersAttribute(node, "value_ints");
 }
+
+const conversions: ReadonlySet<string> = new Set(["Cast", "Unsqueeze"]);

@@ -1,6 +1,7 @@
 import type { Dataflow, Operation, Value } from "../../graph/dataflow.js";
 import { dataTypeOf, isFloatingPoint } from "../../graph/data-type.js";
 import { integerAttribute } from "../../graph/model.js";
+import { isKnownDomain } from "./kernel-operators.js";
 
 /** Operators whose results do not change smoothly with any input: integers, booleans, shapes, random numbers. */
 const withoutGradient: ReadonlySet<string> = new Set(
@@ -71,6 +72,7 @@ const steeringInputs: ReadonlyMap<string, readonly number[]> = new Map([
 /** Whether a change of that input moves the operation's result smoothly. Unknown operators count as differentiable. */
 export function isDifferentiable(operation: Operation, input: number): boolean {
   const { node } = operation;
+  if (!isKnownDomain(node.domain)) return true;
   if (withoutGradient.has(node.opType)) return false;
   if (node.opType === "Cast") return isFloatingPoint(dataTypeOf(integerAttribute(node, "to", 1)));
   return steeringInputs.get(node.opType)?.includes(input) !== true;

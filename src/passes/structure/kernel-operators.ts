@@ -1,4 +1,5 @@
-import { integerAttribute, type Node, stringAttribute } from "../../graph/model.js";
+import { InputError } from "../../graph/errors.js";
+import { describeNode, integerAttribute, type Node, stringAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
 
 /** What a parameter does in its layer. */
@@ -35,19 +36,30 @@ export function kernelOperator(node: Node): KernelOperator | undefined {
   return operators.get(node.domain)?.get(node.opType);
 }
 
+/** Whether a domain is that of the standard or of ONNX Runtime's own operators: names mean what they say there. */
+export function isKnownDomain(domain: string): boolean {
+  return operators.has(domain) || domain === "ai.onnx.ml";
+}
+
 /** Conv, W [C_out, C_in/group, ...kernel]: (C_in/group)·∏kernel and (C_out/group)·∏kernel. */
 const convolutionFans: KernelInput["fans"] = (node, [outputs = 1, inputsOfGroup = 1, ...kernel]) => {
   const taps = elementCount(kernel);
-  const group = integerAttribute(node, "group", 1);
+  const group = groupOf(node);
   return { fanIn: inputsOfGroup * taps, fanOut: (outputs / group) * taps, units: outputs };
 };
 
 /** ConvTranspose, W [C_in, C_out/group, ...kernel]: the same with its own channel order. */
 const transposedConvolutionFans: KernelInput["fans"] = (node, [inputs = 1, outputsOfGroup = 1, ...kernel]) => {
   const taps = elementCount(kernel);
-  const group = integerAttribute(node, "group", 1);
+  const group = groupOf(node);
   return { fanIn: (inputs / group) * taps, fanOut: outputsOfGroup * taps, units: outputsOfGroup * group };
 };
+
+function groupOf(node: Node): number {
+  const group = integerAttribute(node, "group", 1);
+  if (group < 1) throw new InputError(describeNode(node), `has group ${group}`, "a convolution needs at least 1");
+  return group;
+}
 
 /** The right factor of a product, [..., K, N]: each of N outputs sums K weights. */
 const rightFactorFans =

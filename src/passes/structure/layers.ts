@@ -1,10 +1,12 @@
 import type { Dataflow, Operation, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { elementCount, type Tensor } from "../../graph/tensor.js";
+import { UniqueNames } from "../../graph/unique-names.js";
 import { constantTensor } from "./constants.js";
+import { firstMeetings } from "./first-meetings.js";
 import { gradientReach } from "./gradient-reach.js";
 import { type Fans, kernelOperator, type ParameterRole } from "./kernel-operators.js";
-import { bufferInputs, normalizationOperator, normalizedInput } from "./normalization.js";
+import { bufferInputs, normalizationOperator, normalizedInput, type NormalizationOperator } from "./normalization.js";
 import { isRearrangement, WeightViews } from "./weight-view.js";
 
 /** A parameter in its layer. */
@@ -48,11 +50,22 @@ export interface FoundLayers {
   readonly layers: readonly Layer[];
   /** The greatest depth of a layer, plus 1; 0 without layers. A layer that only uses a tied kernel again counts, too. */
   readonly totalDepth: number;
+  /** Operations whose weight is computed from parameters, as by a weight normalization: they are no kernel layers. */
+  readonly withComputedWeight: readonly Operation[];
 }
 
 /** Finds the layers of a model, with the parameters that `isTrainable` says there are. */
 export function findLayers(dataflow: Dataflow, isTrainable: IsTrainable): FoundLayers {
   return new LayerFinder(dataflow, isTrainable).find();
+}
+
+/** An operation as the finder comes by it. */
+interface Visit {
+  readonly operation: Operation;
+  /** Its place in the dataflow. */
+  readonly order: number;
+  /** Kernel layers before it. */
+  readonly depth: number;
 }
 
 interface OpenLayer {
@@ -77,6 +90,9 @@ const quantizedTypes: ReadonlySet<string> = new Set(
 const shifts: ReadonlySet<string> = new Set(["Add", "Sub", "BiasGelu", "FastGelu", "Sum"]);
 const scalings: ReadonlySet<string> = new Set(["Mul", "Div"]);
 
+/** Fans of all that is no kernel. */
+const noFans = { fanIn: 1, fanOut: 1 };
+
 class LayerFinder {
   readonly #dataflow: Dataflow;
   readonly #isTrainable: IsTrainable;
@@ -84,6 +100,7 @@ class LayerFinder {
   readonly #buffers: ReadonlySet<Value>;
   readonly #views = new WeightViews();
   readonly #layers: OpenLayer[] = [];
+  readonly #withComputedWeight: Operation[] = [];
   /** Kernel layers on the longest path from a graph input; absent for what is computed from constants alone. */
   readonly #levels = new Map<Value, number>();
   /** Whose output a value is: of no other layer, and only shifted, scaled or rearranged since. */
@@ -91,8 +108,7 @@ class LayerFinder {
   /** Layers of written-out normalizations, by what they normalize. */
   readonly #normalizations = new Map<Value, OpenLayer>();
   readonly #placed = new Set<Value>();
-  /** How often a name was taken. */
-  readonly #names = new Map<string, number>();
+  readonly #names = new UniqueNames();
 
   constructor(dataflow: Dataflow, isTrainable: IsTrainable) {
     this.#dataflow = dataflow;
@@ -117,18 +133,19 @@ class LayerFinder {
         connections,
         parameters: parameters.map(({ source, ...parameter }) => ({ ...parameter, uses: this.#views.uses(source) })),
       }));
-    return { layers, totalDepth: Math.max(-1, ...this.#layers.map(({ depth }) => depth)) + 1 };
+    const totalDepth = this.#layers.reduce((most, { depth }) => Math.max(most, depth + 1), 0);
+    return { layers, totalDepth, withComputedWeight: this.#withComputedWeight };
   }
 
   #visit(operation: Operation, order: number): void {
     this.#views.visit(operation);
-    const before = this.#levelBefore(operation);
-    const applied = this.#applyKernels(operation, before ?? 0, order);
-    const owner = applied ?? this.#modifiedLayer(operation, before ?? 0, order);
-    const after = before === undefined ? undefined : before + (applied === undefined ? 0 : 1);
+    const level = this.#levelBefore(operation);
+    const visit = { operation, order, depth: level ?? 0 };
+    const applied = this.#applyKernels(visit);
+    const owner = applied ?? this.#modifiedLayer(visit);
     for (const output of operation.outputs) {
       if (output === undefined) continue;
-      if (after !== undefined) this.#levels.set(output, after);
+      if (level !== undefined) this.#levels.set(output, applied === undefined ? level : level + 1);
       if (owner !== undefined) this.#owners.set(output, owner);
     }
   }
@@ -136,12 +153,17 @@ class LayerFinder {
   #levelBefore({ node, inputs }: Operation): number | undefined {
     // A shape is known before the data is.
     if (node.opType === "Shape" || node.opType === "Size") return undefined;
-    const levels = inputs.flatMap((input) => (input === undefined ? [] : (this.#levels.get(input) ?? [])));
-    return levels.length === 0 ? undefined : Math.max(...levels);
+    let most: number | undefined;
+    for (const input of inputs) {
+      const level = input === undefined ? undefined : this.#levels.get(input);
+      if (level !== undefined && (most === undefined || level > most)) most = level;
+    }
+    return most;
   }
 
   /** The layer of an operation that applies kernels; undefined for other operations. */
-  #applyKernels(operation: Operation, depth: number, order: number): OpenLayer | undefined {
+  #applyKernels(visit: Visit): OpenLayer | undefined {
+    const { operation } = visit;
     const operator = kernelOperator(operation.node);
     if (operator === undefined || isSlice(operation)) return undefined;
     const found = operator.kernels.map(({ input, role, fans }) =>
@@ -152,10 +174,13 @@ class LayerFinder {
     );
     const kernels = operator.isOneKernel ? (found.find((ofInput) => ofInput.length > 0) ?? []) : found.flat();
     const [first] = kernels;
-    if (first === undefined) return undefined;
-    const layer = this.#open(operation, order, {
-      depth,
-      connections: Math.max(...kernels.map(({ tensor }) => elementCount(tensor.shape))),
+    if (first === undefined) {
+      const isComputed = operator.kernels.some(({ input }) => this.#isComputedWeight(operation.inputs[input]));
+      if (isComputed) this.#withComputedWeight.push(operation);
+      return undefined;
+    }
+    const layer = this.#open(visit, {
+      connections: kernels.reduce((most, { tensor }) => Math.max(most, elementCount(tensor.shape)), 0),
       units: first.fans.units,
       isOfConstants: kernels.every(({ source }) => source.origin.kind === "operation"),
     });
@@ -164,81 +189,73 @@ class LayerFinder {
     return layer;
   }
 
+  /** Whether a value is computed from constants alone, and a parameter that could be a kernel is among them. */
+  #isComputedWeight(value: Value | undefined): boolean {
+    if (value === undefined || this.#levels.has(value) || this.#views.all(value).length > 0) return false;
+    const behind = new Set([value]);
+    for (const next of behind) {
+      if (this.#kernelTensor(next) !== undefined) return true;
+      if (next.origin.kind !== "operation") continue;
+      for (const input of next.origin.operation.inputs) if (input !== undefined) behind.add(input);
+    }
+    return false;
+  }
+
   /** The layer whose output an operation shifts, scales, normalizes or rearranges; undefined for other operations. */
-  #modifiedLayer(operation: Operation, depth: number, order: number): OpenLayer | undefined {
-    const { node, inputs } = operation;
+  #modifiedLayer(visit: Visit): OpenLayer | undefined {
+    const { node, inputs } = visit.operation;
     const [data] = inputs;
     if (data === undefined) return undefined;
-    if (isRearrangement(operation)) return this.#owners.get(data);
-    if (normalizationOperator(node) !== undefined) return this.#normalize(operation, data, depth, order);
-    if (node.opType === "PRelu") this.#placeSlope(operation, depth, order);
+    if (isRearrangement(visit.operation)) return this.#owners.get(data);
+    const normalization = normalizationOperator(node);
+    if (normalization !== undefined) return this.#normalize(visit, normalization, data);
+    if (node.opType === "PRelu") this.#placeSlope(visit);
     // What an integer product yields is scaled back before it is the layer's output.
     const owner = this.#owners.get(data);
     if (node.opType === "Mul" && owner?.operation.node.opType.endsWith("Integer") === true) return owner;
-    if (!shifts.has(node.opType) && !scalings.has(node.opType)) return undefined;
-    return this.#modify(operation, 1, 0, depth, order) ?? this.#modify(operation, 0, 1, depth, order);
+    if (inputs.length !== 2 || !(shifts.has(node.opType) || scalings.has(node.opType))) return undefined;
+    return this.#modify(visit, 0, 1) ?? (node.opType === "Div" ? undefined : this.#modify(visit, 1, 0));
   }
 
-  #placeSlope(operation: Operation, depth: number, order: number): void {
-    const slope = this.#views.one(operation.inputs[1]);
+  #placeSlope(visit: Visit): void {
+    const slope = this.#views.one(visit.operation.inputs[1]);
     if (slope === undefined || !this.#isNewParameter(slope.source, undefined, "bias")) return;
-    this.#place(slope.source, this.#open(operation, order, { depth }), operation, 1, "other", { fanIn: 1, fanOut: 1 });
+    this.#place(slope.source, this.#open(visit), visit.operation, 1, "other", noFans);
   }
 
-  #normalize(operation: Operation, data: Value, depth: number, order: number): OpenLayer | undefined {
-    const operator = normalizationOperator(operation.node);
-    if (operator === undefined) return undefined;
+  #normalize(visit: Visit, operator: NormalizationOperator, data: Value): OpenLayer | undefined {
+    const { inputs } = visit.operation;
     const owner = operator.ofFirstInput ? this.#owners.get(data) : undefined;
-    const hasParameters = operator.parameters.some(({ input }) =>
-      this.#views
-        .all(operation.inputs[input])
-        .some(({ source }) => this.#isNewParameter(source, owner, "normalization")),
-    );
-    if (!hasParameters) return owner;
-    const layer = owner ?? this.#open(operation, order, { depth });
-    for (const { input, role } of operator.parameters) this.#placeInput(operation, input, role, layer);
+    const sources = operator.parameters.flatMap(({ input }) => this.#views.all(inputs[input]));
+    if (!sources.some(({ source }) => this.#isNewParameter(source, owner, "normalization"))) return owner;
+    const layer = owner ?? this.#open(visit);
+    for (const { input, role } of operator.parameters) this.#placeInput(visit.operation, input, role, layer);
     return layer;
   }
 
   /** An Add or Mul of a value and a constant that has an element for each of the units, or belongs to a normalization. */
-  #modify(
-    operation: Operation,
-    parameterInput: number,
-    dataInput: number,
-    depth: number,
-    order: number,
-  ): OpenLayer | undefined {
-    const view = this.#views.one(operation.inputs[parameterInput]);
-    const data = operation.inputs[dataInput];
-    const isTwoOperands = operation.inputs.length === 2;
-    const isOfConstants = this.#views.all(data).length > 0;
-    if (view === undefined || data === undefined || !isTwoOperands || isOfConstants) return undefined;
-    const elements = elementCount(view.shape);
+  #modify(visit: Visit, dataInput: number, parameterInput: number): OpenLayer | undefined {
+    const { node, inputs } = visit.operation;
+    const view = this.#views.one(inputs[parameterInput]);
+    const data = inputs[dataInput];
+    if (view === undefined || data === undefined || this.#views.all(data).length > 0) return undefined;
     const owner = this.#owners.get(data);
-    const isPerUnit = owner !== undefined && view.shape.length > 0 && (owner.units === elements || elements === 1);
-    const layer = isPerUnit ? owner : this.#normalizationLayer(data, operation, view.source, depth, order);
+    const isPerUnit = owner !== undefined && isOneForEachUnit(view.shape, owner, data);
+    const layer = isPerUnit ? owner : this.#normalizationLayer(visit, data, view.source);
     if (layer === undefined) return undefined;
     const isNormalization = layer.parameters.some((parameter) => parameter.role === "norm-scale");
     const shift = isNormalization || !isPerUnit ? "norm-bias" : "bias";
-    const role = scalings.has(operation.node.opType) ? "norm-scale" : shift;
-    this.#placeInput(operation, parameterInput, role, layer);
+    this.#placeInput(visit.operation, parameterInput, scalings.has(node.opType) ? "norm-scale" : shift, layer);
     return layer;
   }
 
-  #normalizationLayer(
-    data: Value,
-    operation: Operation,
-    source: Value,
-    depth: number,
-    order: number,
-  ): OpenLayer | undefined {
+  #normalizationLayer(visit: Visit, data: Value, source: Value): OpenLayer | undefined {
     if (!this.#isNewParameter(source, undefined, "normalization")) return undefined;
     const normalized = normalizedInput(data);
     if (normalized === undefined) return undefined;
     let layer = this.#normalizations.get(normalized) ?? this.#owners.get(normalized);
     if (layer === undefined) {
-      const units = elementCount(constantTensor(source)?.shape ?? []);
-      layer = this.#open(operation, order, { depth, units });
+      layer = this.#open(visit, { units: elementCount(constantTensor(source)?.shape ?? []) });
       this.#normalizations.set(normalized, layer);
     }
     return layer;
@@ -246,65 +263,38 @@ class LayerFinder {
 
   /** Parameters that belong to no kernel's output: each its own layer, named after where it first meets data. */
   #placeTheRest(): void {
-    const orders = new Map(this.#dataflow.operations.map((operation, order) => [operation, order]));
-    for (const value of this.#dataflow.initializers) {
-      if (!this.#isNewParameter(value, undefined, "other")) continue;
-      const meeting = this.#meeting(value, orders);
+    const rest = this.#dataflow.initializers.filter((value) => this.#isNewParameter(value, undefined, "other"));
+    if (rest.length === 0) return;
+    const meetings = firstMeetings(this.#dataflow, (operation) => this.#levelBefore(operation) !== undefined);
+    for (const value of rest) {
+      const [firstUse] = value.uses;
+      const meeting = meetings.get(value) ?? (firstUse === undefined ? undefined : { ...firstUse, order: 0 });
       if (meeting === undefined) continue;
-      const { operation, input } = meeting;
-      const order = orders.get(operation) ?? 0;
-      const depth = this.#levelBefore(operation) ?? 0;
-      const layer = this.#open(operation, order, { depth }, value.name);
-      this.#place(value, layer, operation, input, "other", { fanIn: 1, fanOut: 1 });
+      const { operation, order } = meeting;
+      const layer = this.#open({ operation, order, depth: this.#levelBefore(operation) ?? 0 }, {}, value.name);
+      this.#place(value, layer, operation, meeting.input, "other", noFans);
     }
   }
 
-  /** The first operation in which a constant, or what is computed from it, meets data; else its first use. */
-  #meeting(value: Value, orders: ReadonlyMap<Operation, number>): { operation: Operation; input: number } | undefined {
-    const constants = new Set([value]);
-    const meetings: { operation: Operation; input: number }[] = [];
-    for (const constant of constants) {
-      for (const use of constant.uses) {
-        if (this.#levelBefore(use.operation) !== undefined) meetings.push(use);
-        else for (const output of use.operation.outputs) if (output !== undefined) constants.add(output);
-      }
-    }
-    const byOrder = meetings.toSorted((a, b) => (orders.get(a.operation) ?? 0) - (orders.get(b.operation) ?? 0));
-    return byOrder[0] ?? value.uses[0];
-  }
-
+  /** Starts a layer, named after its node; after its parameter where that name is taken and it has one. */
   #open(
-    operation: Operation,
-    order: number,
-    facts: { depth: number; connections?: number; units?: number; isOfConstants?: boolean },
-    alternativeName?: string,
+    { operation, order, depth }: Visit,
+    facts: { connections?: number; units?: number; isOfConstants?: boolean } = {},
+    parameterName?: string,
   ): OpenLayer {
-    const { depth, connections, units, isOfConstants = false } = facts;
-    const name = this.#uniqueName(operation, alternativeName);
+    const { connections, units, isOfConstants = false } = facts;
+    const { node } = operation;
+    const own = node.name === "" ? (node.outputs.find((output) => output !== "") ?? node.opType) : node.name;
+    const name = this.#names.next(this.#names.has(own) && parameterName !== undefined ? parameterName : own);
     const layer = { name, operation, depth, connections, units, isOfConstants, order, parameters: [] };
     this.#layers.push(layer);
     return layer;
   }
 
-  #uniqueName({ node }: Operation, alternative: string | undefined): string {
-    const own = node.name === "" ? (node.outputs.find((output) => output !== "") ?? node.opType) : node.name;
-    const base = this.#names.has(own) && alternative !== undefined ? alternative : own;
-    for (;;) {
-      const copy = (this.#names.get(base) ?? 0) + 1;
-      this.#names.set(base, copy);
-      const name = copy === 1 ? base : `${base} (${copy})`;
-      if (copy === 1) return name;
-      if (!this.#names.has(name)) {
-        this.#names.set(name, 1);
-        return name;
-      }
-    }
-  }
-
   #placeInput(operation: Operation, input: number, role: ParameterRole, layer: OpenLayer): void {
     for (const { source } of this.#views.all(operation.inputs[input])) {
       if (!this.#isNewParameter(source, layer, useOf(role))) continue;
-      this.#place(source, layer, operation, input, role, { fanIn: 1, fanOut: 1 });
+      this.#place(source, layer, operation, input, role, noFans);
     }
   }
 
@@ -341,6 +331,20 @@ class LayerFinder {
     if (!isFloatingPoint(tensor.dataType) || !(isBuffer || this.#reached.has(source))) return false;
     return this.#isTrainable(tensor, isBuffer ? "buffer" : use);
   }
+}
+
+/**
+ * Whether a constant has one element, or one for each unit of a layer's output. Where the value is that output itself,
+ * and not a rearranged one, the axis must be the units': a convolution has them before its spatial axes.
+ */
+function isOneForEachUnit(shape: readonly number[], { units, operation }: OpenLayer, data: Value): boolean {
+  const elements = elementCount(shape);
+  if (shape.length === 0 || (elements !== 1 && elements !== units)) return false;
+  const isDirect = data.origin.kind === "operation" && data.origin.operation === operation;
+  if (elements === 1 || !isDirect || !operation.node.opType.includes("Conv")) return true;
+  const rank = constantTensor(operation.inputs[1] ?? data)?.shape.length;
+  const unitsFromTheEnd = shape.length - shape.indexOf(elements);
+  return rank === undefined || rank < 3 || unitsFromTheEnd === rank - 1;
 }
 
 function useOf(role: ParameterRole): ConstantUse {

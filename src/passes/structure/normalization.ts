@@ -1,6 +1,6 @@
 import type { Operation, Value } from "../../graph/dataflow.js";
 import type { Node } from "../../graph/model.js";
-import type { ParameterRole } from "./kernel-operators.js";
+import { isKnownDomain, type ParameterRole } from "./kernel-operators.js";
 import { isRearrangement } from "./weight-view.js";
 
 /** An operator that normalizes its first input and then scales and shifts it by parameters. */
@@ -38,7 +38,7 @@ const operators: ReadonlyMap<string, NormalizationOperator> = new Map<string, No
 
 /** The normalization that a node is, if it is one. */
 export function normalizationOperator(node: Node): NormalizationOperator | undefined {
-  return operators.get(node.opType);
+  return isKnownDomain(node.domain) ? operators.get(node.opType) : undefined;
 }
 
 /** Inputs of a BatchNormalization that are running statistics: buffers, not parameters. */
@@ -139,20 +139,26 @@ function isConstant({ origin }: Value): boolean {
 
 /** The nearest cut is often x², x − mean(x) or a reshaped x: what is normalized is the x in it. */
 function undone(value: Value): Value {
-  if (value.origin.kind !== "operation") return value;
-  const { operation } = value.origin;
+  let inner = value;
+  for (let next = withoutStep(inner); next !== undefined; next = withoutStep(inner)) inner = next;
+  return inner;
+}
+
+function withoutStep({ origin }: Value): Value | undefined {
+  if (origin.kind !== "operation") return undefined;
+  const { operation } = origin;
   const [first, second] = operation.inputs;
-  if (first === undefined) return value;
+  if (first === undefined) return undefined;
   switch (operation.node.opType) {
     case "Sub":
-      return isMeanOf(second, first) ? undone(first) : value;
+      return isMeanOf(second, first) ? first : undefined;
     case "Pow":
     case "Abs":
-      return undone(first);
+      return first;
     case "Mul":
-      return first === second ? undone(first) : value;
+      return first === second ? first : undefined;
     default:
-      return isRearrangement(operation) ? undone(first) : value;
+      return isRearrangement(operation) ? first : undefined;
   }
 }
 

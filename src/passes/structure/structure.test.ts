@@ -165,6 +165,18 @@ describe("layers", () => {
     expect(rows["fc.bias"]).toMatchObject({ layer: "fc", role: "bias", op: "Add", depth: 0, connections: 32 });
   });
 
+  it("take in an addend of a convolution's channels, but not of its width", () => {
+    const bias = (shape: readonly number[]) =>
+      rowsOf((graph, x) => {
+        const w = graph.initializer(weights("w", [8, 3, 3, 3]));
+        const convolved = graph.node("Conv", [x, w], {}, { name: "conv" });
+        return graph.node("Add", [convolved, graph.initializer(weights("b", shape))], {}, { name: "add" });
+      })["b"];
+    expect(bias([8, 1, 1])).toMatchObject({ layer: "conv", role: "bias" });
+    expect(bias([1, 8, 1, 1])).toMatchObject({ layer: "conv", role: "bias" });
+    expect(bias([8])).toMatchObject({ layer: "add", role: "other" });
+  });
+
   it("leave a position embedding its own layer, with scale 1", () => {
     const rows = rowsOf((graph, x) => {
       const patches = dense(graph, x, "patches", 8, 4);
@@ -295,13 +307,13 @@ describe("layers", () => {
       for (let index = 0; index < 5; index++) {
         const w = graph.initializer(weights(`w${index}`, [4, 4]));
         const output = `h${index}`;
-        value = graph.node("MatMul", [value, w], {}, { name: index === 2 ? "same (2)" : "same", outputs: [output] });
+        value = graph.node("MatMul", [value, w], {}, { name: index === 2 ? "same_1" : "same", outputs: [output] });
       }
       return value;
     });
     const names = structure.layers.map(({ name }) => name);
     expect(new Set(names).size).toBe(5);
-    expect(names.slice(0, 2)).toEqual(["same", "same (2)"]);
+    expect(names.slice(0, 2)).toEqual(["same", "same_1"]);
   });
 
   it("count depth on the longest path", () => {
@@ -538,6 +550,49 @@ describe("what is a parameter", () => {
       graph.node("Reshape", [x, graph.initializer(int64Tensor("shape", [1, -1]))]);
     expect(() => analyzed(shapeOnly)).toThrow(/no trainable parameters/);
   });
+});
+
+describe("long chains", () => {
+  it("of casts, of arithmetic and of identities do not overflow the stack", () => {
+    const rows = rowsOf((graph, x) => {
+      let shape = graph.initializer(int64Tensor("shape", [8, 4]));
+      let value = graph.node("MatMul", [x, graph.initializer(weights("in", [4, 4]))]);
+      for (let index = 0; index < 20_000; index++) {
+        shape = graph.node("Cast", [shape], { to: 7 });
+        value = graph.node("Identity", [value]);
+      }
+      const squared = graph.node("ReduceMean", [graph.node("Mul", [value, value])]);
+      const scaled = graph.node("Mul", [
+        graph.node("Div", [value, graph.node("Sqrt", [squared])]),
+        graph.initializer(weights("scale", [4])),
+      ]);
+      const reshaped = graph.node("Reshape", [graph.initializer(weights("w", [4, 8])), shape]);
+      return graph.node("MatMul", [scaled, reshaped]);
+    });
+    expect(rows["w"]).toMatchObject({ role: "kernel", fanIn: 8, fanOut: 4, depth: 1 });
+    expect(rows["scale"]).toMatchObject({ role: "norm-scale", connections: 16 });
+  });
+
+  it("of constants are followed once, and not once for each", () => {
+    const rows = rowsOf((graph, x) => {
+      let sum = graph.initializer(weights("p0", [4]));
+      for (let index = 1; index < 3000; index++) {
+        sum = graph.node("Add", [sum, graph.initializer(weights(`p${index}`, [4]))]);
+      }
+      return graph.node(
+        "Mul",
+        [graph.node("MatMul", [x, graph.initializer(weights("w", [4, 9]))]), sum],
+        {},
+        { name: "end" },
+      );
+    });
+    expect(Object.keys(rows)).toHaveLength(3001);
+    expect(rows["p0"]).toMatchObject({ role: "other", depth: 1 });
+  });
+});
+
+it("a convolution without groups is refused, and named", () => {
+  expect(() => fansOf("Conv", [8, 4, 3, 3], { group: 0 })).toThrow(/Conv "Conv_0": has group 0/);
 });
 
 describe("warnings", () => {

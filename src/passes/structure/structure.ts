@@ -3,7 +3,7 @@ import { InputError } from "../../graph/errors.js";
 import type { Model } from "../../graph/model.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
-import type { FrameworkNames } from "./framework-names/context.js";
+import type { FrameworkNames } from "./framework-names/exporter.js";
 import { exporterNaming, recoverNames } from "./framework-names/index.js";
 import { tiedCopies } from "./framework-names/tied.js";
 import { findLayers, type IsTrainable, type Layer } from "./layers.js";
@@ -32,26 +32,29 @@ export function structureOf(model: Model, options: TrainabilityOptions = {}): St
   const inlined = inlineFunctions(model);
   const dataflow = dataflowOf(inlined);
   const naming = exporterNaming(inlined);
-  const named = (isTrainable: IsTrainable) => {
-    const { layers, totalDepth } = findLayers(dataflow, isTrainable);
+  const analyze = (isTrainable: IsTrainable) => {
+    const found = findLayers(dataflow, isTrainable);
+    const { layers } = found;
     const original = tiedCopies(layers, naming.isMadeUp);
-    return { layers, totalDepth, frameworkNames: recoverNames(naming, { model: inlined, dataflow, layers, original }) };
+    return { ...found, frameworkNames: recoverNames(naming, { model: inlined, dataflow, layers, original }) };
   };
 
   const byDefault = trainableByDefault(naming);
-  const all = named(byDefault);
+  const all = analyze(byDefault);
   const { frozen, askedFor } = selectedBy(options, dataflow, all.layers, all.frameworkNames, model.label);
   const isChanged = frozen.size > 0 || askedFor.size > 0;
   const isTrainable: IsTrainable = (tensor, use) =>
     askedFor.has(tensor.name) || (byDefault(tensor, use) && !frozen.has(tensor.name));
-  const found = isChanged ? named(isTrainable) : all;
+  const found = isChanged ? analyze(isTrainable) : all;
   if (found.layers.length === 0) throw withoutParameters(dataflow, model.label, isChanged);
   return {
-    ...found,
+    layers: found.layers,
+    totalDepth: found.totalDepth,
+    frameworkNames: found.frameworkNames,
     frozen: dataflow.initializers.flatMap(({ name, origin }) =>
       origin.kind === "initializer" && frozen.has(name) && !askedFor.has(name) ? [origin.tensor] : [],
     ),
-    warnings: warningsFor(dataflow, found.layers),
+    warnings: warningsFor(dataflow, found),
   };
 }
 

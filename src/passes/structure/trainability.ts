@@ -4,7 +4,7 @@ import type { Dataflow } from "../../graph/dataflow.js";
 import { bitsOf, isFloatingPoint } from "../../graph/data-type.js";
 import { InputError } from "../../graph/errors.js";
 import { elementCount, type Tensor } from "../../graph/tensor.js";
-import type { ExporterNaming, FrameworkNames } from "./framework-names/context.js";
+import type { ExporterNaming, FrameworkNames } from "./framework-names/exporter.js";
 import type { IsTrainable, Layer } from "./layers.js";
 
 /** What to train, by glob patterns over initializer names and framework names; `*` also matches dots and slashes. */
@@ -62,7 +62,8 @@ function candidateNames(
   for (const { parameters } of layers) {
     for (const parameter of parameters) {
       candidates.set(parameter.tensor.name, parameter.tensor.name);
-      for (const name of names.get(parameter) ?? []) candidates.set(name, parameter.tensor.name);
+      for (const name of names.of.get(parameter) ?? names.candidatesOf.get(parameter) ?? [])
+        candidates.set(name, parameter.tensor.name);
     }
   }
   for (const { origin } of dataflow.initializers) {

@@ -1,19 +1,14 @@
-import type { Dataflow, Value } from "../../graph/dataflow.js";
+import type { Dataflow } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { describeNode } from "../../graph/model.js";
-import type { Tensor } from "../../graph/tensor.js";
 import { gradientReach } from "./gradient-reach.js";
-import { kernelOperator } from "./kernel-operators.js";
-import type { Layer } from "./layers.js";
-import { isRearrangement } from "./weight-view.js";
-
-/** Domains whose operators are known, at least as far as they hold no parameters. */
-const knownDomains: ReadonlySet<string> = new Set(["", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"]);
+import { isKnownDomain } from "./kernel-operators.js";
+import type { FoundLayers } from "./layers.js";
 
 /** What a person should know before trusting the structure of a model, each in one line. */
-export function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): readonly string[] {
+export function warningsFor(dataflow: Dataflow, { layers, withComputedWeight }: FoundLayers): readonly string[] {
   const warnings: string[] = [];
-  const unknown = dataflow.operations.filter(({ node }) => !knownDomains.has(node.domain));
+  const unknown = dataflow.operations.filter(({ node }) => !isKnownDomain(node.domain));
   if (unknown.length > 0) {
     const operators = [...new Set(unknown.map(({ node }) => `${node.domain}.${node.opType}`))];
     const more = operators.length > 3 ? ` and ${operators.length - 3} more` : "";
@@ -35,37 +30,18 @@ export function warningsFor(dataflow: Dataflow, layers: readonly Layer[]): reado
   const [first] = quantized;
   if (first !== undefined) {
     warnings.push(
-      `${quantized.length} of the parameters are quantized, such as "${first.tensor.name}" (${first.tensor.dataType}): they count as kernels, but cannot be trained as they are`,
+      `${plural(quantized.length, "parameter is", "parameters are")} quantized, such as "${first.tensor.name}" (${first.tensor.dataType}): quantized weights count as kernels, but cannot be trained as they are`,
     );
   }
-  const computed = dataflow.operations.filter((operation) =>
-    kernelOperator(operation.node)?.kernels.some(({ input }) => isComputedWeight(operation.inputs[input])),
-  );
-  const [firstComputed] = computed;
+  const [firstComputed] = withComputedWeight;
   if (firstComputed !== undefined) {
     warnings.push(
-      `${computed.length} operators apply a computed weight, such as ${describeNode(firstComputed.node)}: they count as no kernel layers`,
+      `${plural(withComputedWeight.length, "operator applies", "operators apply")} a computed weight, such as ${describeNode(firstComputed.node)}: that counts as no kernel layer`,
     );
   }
   return warnings;
 }
 
-/** Looking back further than this, nobody computes a weight. */
-const LONGEST_COMPUTATION = 64;
-
-/** Whether a value is computed from float initializers alone, and not only rearranged (as by a weight normalization). */
-function isComputedWeight(value: Value | undefined): boolean {
-  if (value?.origin.kind !== "operation" || isRearrangement(value.origin.operation)) return false;
-  const behind = new Set([value]);
-  let hasParameter = false;
-  for (const { origin } of behind) {
-    if (origin.kind === "input" || behind.size > LONGEST_COMPUTATION) return false;
-    if (origin.kind === "initializer") hasParameter ||= isKernelLike(origin.tensor);
-    else for (const input of origin.operation.inputs) if (input !== undefined) behind.add(input);
-  }
-  return hasParameter;
-}
-
-function isKernelLike({ dataType, shape }: Tensor): boolean {
-  return isFloatingPoint(dataType) && shape.length >= 2;
+function plural(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -5,8 +5,8 @@ import {
   type FrameworkNames,
   type NamingContext,
   parametersOf,
-} from "./context.js";
-import { keras } from "./keras.js";
+} from "./exporter.js";
+import { tf2onnx } from "./tf2onnx.js";
 import { torchExport } from "./torch-export.js";
 import { torchScript } from "./torchscript.js";
 
@@ -15,17 +15,19 @@ const unknownExporter: ExporterNaming = {
   isMadeUp: () => false,
   listsParameters: false,
   buffers: new Set(),
-  recover: ({ layers }) =>
-    new Map(
+  recover: ({ layers }) => ({
+    of: new Map(
       parametersOf(layers).map(({ parameter }) => {
         const { name } = parameter.tensor;
         return [parameter, /^[A-Za-z_]\w*(\.\w+)*\.(weight|bias)$/.test(name) ? [name] : []];
       }),
     ),
+    candidatesOf: new Map(),
+  }),
 };
 
 /** Exporters in the order in which they are tried. */
-const exporters: readonly Exporter[] = [torchExport, torchScript, keras];
+const exporters: readonly Exporter[] = [torchExport, torchScript, tf2onnx];
 
 /** The naming of the exporter that wrote a model. */
 export function exporterNaming(model: Model): ExporterNaming {
@@ -38,16 +40,15 @@ export function exporterNaming(model: Model): ExporterNaming {
 
 /** Recovers names, and takes back those that are not unique: a name stands for one tensor or for its copies. */
 export function recoverNames(naming: ExporterNaming, context: NamingContext): FrameworkNames {
-  const names = naming.recover(context);
+  const { of: names, candidatesOf } = naming.recover(context);
   const owners = new Map<string, Set<unknown>>();
   for (const [parameter, ownNames] of names) {
     const owner = context.original.get(parameter) ?? parameter;
     for (const name of ownNames) owners.set(name, (owners.get(name) ?? new Set()).add(owner));
   }
-  return new Map(
-    [...names].map(([parameter, ownNames]) => {
-      const isUnique = ownNames.every((name) => owners.get(name)?.size === 1);
-      return [parameter, isUnique || !naming.isMadeUp(parameter.tensor.name) ? ownNames : []];
-    }),
-  );
+  const unique = [...names].map(([parameter, ownNames]) => {
+    const isUnique = ownNames.every((name) => owners.get(name)?.size === 1);
+    return [parameter, isUnique || !naming.isMadeUp(parameter.tensor.name) ? ownNames : []] as const;
+  });
+  return { of: new Map(unique), candidatesOf };
 }

@@ -2,7 +2,7 @@ import { readRange } from "../../../graph/bytes.js";
 import { bitsOf } from "../../../graph/data-type.js";
 import type { Tensor } from "../../../graph/tensor.js";
 import type { Layer, Parameter } from "../layers.js";
-import { parametersOf } from "./context.js";
+import { parametersOf } from "./exporter.js";
 
 /** Elements compared to tell a copy: two different weights do not agree in this many places. */
 const SAMPLES = 32;

@@ -1,6 +1,6 @@
 import type { Model } from "../../../graph/model.js";
 import type { Layer, Parameter } from "../layers.js";
-import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./context.js";
+import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./exporter.js";
 import {
   isRecurrent,
   kernelNameFromBias,
@@ -78,6 +78,7 @@ function recover({ model, layers, original }: NamingContext, targets: readonly s
 
   // Where weights are shared, the file may show neither the name registered first nor the module that it belongs to: an
   // embedding, or a bias beside a tied weight, may be any earlier parameter of the same kind that nothing else is.
+  const candidates = new Map<Parameter, readonly string[]>();
   const claimed = new Set([...names.values()].flat());
   const tiedModules = new Set([...original.keys()].map(scopeOf));
   for (const { parameter } of parametersOf(layers)) {
@@ -89,9 +90,11 @@ function recover({ model, layers, original }: NamingContext, targets: readonly s
     const earlier = targets
       .slice(0, order.get(own))
       .filter((name) => !claimed.has(name) && leafOf(name) === leafOf(own));
-    if (earlier.length > 0) names.set(parameter, [...earlier, own]);
+    if (earlier.length === 0) continue;
+    names.set(parameter, []);
+    candidates.set(parameter, [...earlier, own]);
   }
-  return names;
+  return { of: names, candidatesOf: candidates };
 }
 
 function leafOf(name: string): string {

@@ -1,7 +1,7 @@
 import type { Dataflow } from "../../../graph/dataflow.js";
 import type { Layer, Parameter } from "../layers.js";
 import { integerAttribute } from "../../../graph/model.js";
-import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./context.js";
+import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./exporter.js";
 import {
   isRecurrent,
   kernelNameFromBias,
@@ -90,7 +90,7 @@ function recover({ dataflow, layers, original }: NamingContext): FrameworkNames 
 
   for (const layer of layers) for (const parameter of layer.parameters) names.set(parameter, nameOf(layer, parameter));
   for (const [copy, source] of original) names.set(copy, names.get(source) ?? []);
-  return names;
+  return { of: names, candidatesOf: new Map() };
 }
 
 /**

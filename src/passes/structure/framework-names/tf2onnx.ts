@@ -1,5 +1,5 @@
 import type { Layer, Parameter } from "../layers.js";
-import type { Exporter, FrameworkNames, NamingContext } from "./context.js";
+import type { Exporter, FrameworkNames, NamingContext } from "./exporter.js";
 
 /**
  * tf2onnx, which writes Keras models (`model.export(format="onnx")`, `tf2onnx.convert.from_keras`). Names of nodes and
@@ -7,7 +7,7 @@ import type { Exporter, FrameworkNames, NamingContext } from "./context.js";
  * second time to export it, so that every scope has a number added: `sequential_1/conv2d_1_2/...` is
  * `sequential/conv2d_1`. Keras 2 (tf_keras) writes scopes as they are.
  */
-export const keras: Exporter = ({ producerName }) =>
+export const tf2onnx: Exporter = ({ producerName }) =>
   producerName === "tf2onnx" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
 
 function isMadeUp(name: string): boolean {
@@ -18,6 +18,7 @@ function recover({ layers, dataflow }: NamingContext): FrameworkNames {
   const nodeNames = dataflow.operations.map(({ node }) => node.name);
   const isKeras3 = nodeNames.filter((name) => name.includes("/")).every((name) => /^[^/]*_\d+\//.test(name));
   const names = new Map<Parameter, readonly string[]>();
+  const candidates = new Map<Parameter, readonly string[]>();
   for (const layer of layers) {
     const scope = layer.parameters
       .map((parameter) => scopeOf(parameter, isKeras3))
@@ -29,10 +30,12 @@ function recover({ layers, dataflow }: NamingContext): FrameworkNames {
       // A recurrent cell that was written out as a loop has two kernels, and only their order differs.
       const isCell = own?.at(-1)?.endsWith("_cell") === true;
       const variable = isCell ? undefined : kerasVariableName(layer, parameter);
-      names.set(parameter, own === undefined || variable === undefined ? [] : paths(own, variable, isKeras3));
+      const found = own === undefined || variable === undefined ? [] : paths(own, variable, isKeras3);
+      names.set(parameter, found.length === 1 ? found : []);
+      if (found.length > 1) candidates.set(parameter, found);
     }
   }
-  return names;
+  return { of: names, candidatesOf: candidates };
 }
 
 const numberedScope = /_\d+$/;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { pythonComment, pythonFloat, pythonString } from "./python.js";
+import { pythonComment, pythonFloat, pythonString } from "./python-literals.js";
 
 /** What Python reads in a literal that we write: JSON's escapes, and \U for the planes above 16 bits. */
 const readString = (literal: string) =>

@@ -11,11 +11,15 @@ export interface NamingContext {
   readonly original: ReadonlyMap<Parameter, Parameter>;
 }
 
-/**
- * The names that a parameter has where the model was made. None: unknown. One: known. Several: the file keeps what are
- * several there in one tensor (the two biases of an LSTM), or they are the only names that it can have.
- */
-export type FrameworkNames = ReadonlyMap<Parameter, readonly string[]>;
+/** Names of parameters where the model was made. */
+export interface FrameworkNames {
+  /**
+   * None: unknown. One: known. Several: the file keeps in one tensor what are several there (the two biases of an LSTM).
+   */
+  readonly of: ReadonlyMap<Parameter, readonly string[]>;
+  /** For a parameter whose name is not known: the only names that it can have. */
+  readonly candidatesOf: ReadonlyMap<Parameter, readonly string[]>;
+}
 
 /** How the exporter of a model writes names, and how to read them back. */
 export interface ExporterNaming {
