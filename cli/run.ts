@@ -13,7 +13,7 @@ const repeatable: ReadonlySet<string> = new Set(["_", "models", "freeze", "train
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const program = yargs([...args])
     .scriptName("caadam-onnx")
-    .usage("$0 <command>\n\nConnection-aware training of ONNX models.")
+    .usage("$0 <command>\n\nLearning-rate scales for ONNX models, from their architecture (CaAdam).")
     .options({
       quiet: { type: "boolean", default: false, describe: "No notes on standard error", group: "Common options:" },
       verbose: { type: "boolean", default: false, describe: "Stack traces of errors", group: "Common options:" },

@@ -50,7 +50,7 @@ export class WireReader {
 
   /**
    * Calls `visit` for each field of the message that lies in [start, end), in file order.
-   * `place` names the message in errors; it is only called when one occurs.
+   * `place` names the message in errors.
    */
   message(start: number, end: number, place: string, visit: (field: Field) => void): void {
     if (this.#trail.length >= DEEPEST_NESTING) this.fail(`messages are nested more than ${DEEPEST_NESTING} deep`);
@@ -135,7 +135,7 @@ export class WireReader {
     for (let position = field.start; position < field.end;) {
       const at = this.#require(position, Math.min(10, field.end - position));
       this.#reader.pos = at;
-      visit(this.#read(() => this.#reader.int64()));
+      visit(this.#int64());
       position += this.#reader.pos - at;
       if (position > field.end) this.fail(`field ${field.number} ends inside a number`);
     }
@@ -165,19 +165,19 @@ export class WireReader {
     const at = this.#require(position, Math.min(LONGEST_HEADER, end - position));
     const reader = this.#reader;
     reader.pos = at;
-    const tag = this.#read(() => reader.uint32());
+    const tag = this.#uint32();
     const number = tag >>> 3;
     if (number === 0) this.#noField(position);
     let start = position + reader.pos - at;
     switch (tag & 7) {
       case 0: {
-        const value = this.#read(() => reader.int64());
+        const value = this.#int64();
         return { kind: "varint", number, start, end: this.#within(position + reader.pos - at, end, number), value };
       }
       case 1:
         return { kind: "fixed64", number, start, end: this.#within(start + 8, end, number) };
       case 2: {
-        const { low, high } = this.#read(() => reader.uint64());
+        const { low, high } = this.#int64();
         const length = (high >>> 0) * 2 ** 32 + (low >>> 0);
         start = position + reader.pos - at;
         return { kind: "bytes", number, start, end: this.#within(start + length, end, number) };
@@ -218,13 +218,26 @@ export class WireReader {
     return fieldEnd;
   }
 
-  /** Runs one of protobufjs' reads, whose errors speak of its buffer and not of the file. */
-  #read<T>(read: () => T): T {
+  // protobufjs' reads throw errors that speak of its buffer and not of the file.
+
+  #uint32(): number {
     try {
-      return read();
+      return this.#reader.uint32();
     } catch {
-      return this.fail("is cut off or damaged: a number does not end", "get the whole file");
+      return this.#endless();
     }
+  }
+
+  #int64(): Long {
+    try {
+      return this.#reader.int64();
+    } catch {
+      return this.#endless();
+    }
+  }
+
+  #endless(): never {
+    return this.fail("is cut off or damaged: a number does not end", "get the whole file");
   }
 
   /** Loads `length` bytes at `position` into the window, and says at which index of it they begin. */

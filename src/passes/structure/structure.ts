@@ -28,7 +28,7 @@ export interface Structure {
  * that tell tied embeddings.
  * @throws InputError for a graph that is not well-formed, a pattern that matches nothing, and a model without parameters
  */
-export function structureOf(model: Model, options: TrainabilityOptions = {}): Structure {
+export function structureOf(model: Model, { freeze = [], train = [] }: TrainabilityOptions = {}): Structure {
   const inlined = inlineFunctions(model);
   const dataflow = dataflowOf(inlined);
   const naming = exporterNaming(inlined);
@@ -40,20 +40,25 @@ export function structureOf(model: Model, options: TrainabilityOptions = {}): St
   };
 
   const byDefault = trainableByDefault(naming);
-  const all = analyze(byDefault);
-  const { frozen, askedFor } = selectedBy(options, dataflow, all.layers, all.frameworkNames, model.label);
-  const isChanged = frozen.size > 0 || askedFor.size > 0;
-  const isTrainable: IsTrainable = (tensor, use) =>
-    askedFor.has(tensor.name) || (byDefault(tensor, use) && !frozen.has(tensor.name));
-  const found = isChanged ? analyze(isTrainable) : all;
-  if (found.layers.length === 0) throw withoutParameters(dataflow, model.label, isChanged);
+  let found = analyze(byDefault);
+  let frozen: readonly Tensor[] = [];
+  if (freeze.length > 0 || train.length > 0) {
+    const selection = selectedBy({ freeze, train }, dataflow, found, model.label);
+    const isTrainable: IsTrainable = (tensor, use) =>
+      selection.included.has(tensor.name) || (byDefault(tensor, use) && !selection.frozen.has(tensor.name));
+    found = analyze(isTrainable);
+    frozen = dataflow.initializers.flatMap(({ name, origin }) =>
+      origin.kind === "initializer" && selection.frozen.has(name) && !selection.included.has(name)
+        ? [origin.tensor]
+        : [],
+    );
+  }
+  if (found.layers.length === 0) throw withoutParameters(dataflow, model.label, frozen.length > 0);
   return {
     layers: found.layers,
     totalDepth: found.totalDepth,
     frameworkNames: found.frameworkNames,
-    frozen: dataflow.initializers.flatMap(({ name, origin }) =>
-      origin.kind === "initializer" && frozen.has(name) && !askedFor.has(name) ? [origin.tensor] : [],
-    ),
+    frozen,
     warnings: warningsFor(dataflow, found),
   };
 }

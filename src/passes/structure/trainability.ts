@@ -31,7 +31,7 @@ export function trainableByDefault(naming: ExporterNaming): IsTrainable {
 /** What patterns select: names of initializers. */
 export interface Selection {
   readonly frozen: ReadonlySet<string>;
-  readonly askedFor: ReadonlySet<string>;
+  readonly included: ReadonlySet<string>;
 }
 
 /**
@@ -41,14 +41,13 @@ export interface Selection {
 export function selectedBy(
   { freeze = [], train = [] }: TrainabilityOptions,
   dataflow: Dataflow,
-  layers: readonly Layer[],
-  names: FrameworkNames,
+  { layers, frameworkNames }: { readonly layers: readonly Layer[]; readonly frameworkNames: FrameworkNames },
   label: string,
 ): Selection {
-  const candidates = candidateNames(dataflow, layers, names);
+  const candidates = candidateNames(dataflow, layers, frameworkNames);
   return {
     frozen: matchingNames(freeze, "--freeze", candidates, label),
-    askedFor: matchingNames(train, "--train", candidates, label),
+    included: matchingNames(train, "--train", candidates, label),
   };
 }
 
