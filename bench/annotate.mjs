@@ -146,7 +146,7 @@ try {
       ours: annotate([embedded, "--format", "json"]),
     },
     { what: "8.6 GB external data", ours: annotate([external]), theirs: onnxLoad(external) },
-    { what: "20,000 nodes", ours: annotate([deep]), theirs: onnxLoad(deep) },
+    { what: "20,000 nodes, 10,000 parameters", ours: annotate([deep]), theirs: onnxLoad(deep) },
   ];
   console.log(
     "| model | annotate: CPU s | peak MB | onnx.load: CPU s | peak MB |\n| --- | ---: | ---: | ---: | ---: |",
