@@ -88,6 +88,12 @@ describe("the table", () => {
     expect(names).toEqual(["fc2.weight", "fc1.weight", "fc1.bias", "fc2.bias", "fc3.weight", "fc3.bias"]);
   });
 
+  it("names a tensor that stands for several by the first of them", () => {
+    const { stdout } = caadam("annotate", resolve("fixtures/pytorch/lstm_classifier.torchscript.onnx"));
+    expect(stdout).toMatch(/lstm\.weight_ih_l0 \+1 +kernel/);
+    expect(stdout).toMatch(/lstm\.bias_ih_l1 \+3 +bias/);
+  });
+
   it("sorts data in the same way", () => {
     const { stdout } = caadam("annotate", mlp, "--sort", "scale", "--format", "csv");
     expect(stdout.split("\n")[1]).toContain("fc2.weight");

@@ -140,8 +140,10 @@ const sortKeys = {
   scale: ({ scale }: ScaleTableRow) => scale,
 };
 
-function displayName({ name, frameworkName }: ScaleTableRow): string {
-  return frameworkName ?? name;
+/** What the person knows a parameter by: its framework name, the first of several, or the initializer's. */
+function displayName({ name, frameworkName, frameworkNames = [] }: ScaleTableRow): string {
+  const [first, ...others] = frameworkNames;
+  return frameworkName ?? (first === undefined ? name : `${first} +${others.length}`);
 }
 
 function describeModel({ model }: ScaleTable): string {
