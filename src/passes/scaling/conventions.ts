@@ -119,7 +119,9 @@ function variablesOf(layer: Layer): readonly Variable[] {
  */
 function variableShape(layer: Layer, { tensor, role, operation }: Parameter): readonly number[] {
   if (directionsOf(layer) !== undefined) {
-    const [, ...shape] = tensor.shape;
+    // Some exporters store a tensor of one direction without that axis, and add it on the way to the operator.
+    const hasDirections = tensor.shape.length === (role === "kernel" || role === "recurrent" ? 3 : 2);
+    const shape = hasDirections ? tensor.shape.slice(1) : tensor.shape;
     if (role !== "bias") return shape;
     const isPair = operation.node.opType === "GRU" && integerAttribute(operation.node, "linear_before_reset", 0) !== 0;
     return isPair ? [2, elementCount(shape) / 2] : shape;
@@ -130,8 +132,10 @@ function variableShape(layer: Layer, { tensor, role, operation }: Parameter): re
 }
 
 /** 1 or 2 for ONNX's recurrent operators, whose tensors begin with that axis; undefined for all others. */
-function directionsOf({ op, parameters }: Layer): number | undefined {
-  return op === "LSTM" || op === "GRU" || op === "RNN" ? parameters[0]?.tensor.shape[0] : undefined;
+function directionsOf({ op, connections, parameters: [kernel] }: Layer): number | undefined {
+  const isRecurrent = op === "LSTM" || op === "GRU" || op === "RNN";
+  if (!isRecurrent || connections === undefined || kernel === undefined) return undefined;
+  return kernel.tensor.shape.length === 3 ? kernel.tensor.shape[0] : 1;
 }
 
 /** Whether a parameter enters the statistics of convention `layer`. */

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { float32Tensor, graphBuilder, modelOf } from "../../graph/builder.js";
 import { InputError } from "../../graph/errors.js";
+import { readModel } from "../../graph/read-model.js";
 import { structureOf } from "../structure/structure.js";
 import type { StrategyName } from "./scale-table.js";
 import { scalesOf } from "./scales.js";
@@ -129,6 +130,15 @@ describe("scales", () => {
     );
     const huge = { convention: "parameter", gamma: 1e308 } as const;
     expect(() => scalesOf(mlp([8, 64, 32, 1]), huge)).toThrow(/the scale Infinity/);
+  });
+
+  it("count recurrent weights that are stored without the axis of directions", () => {
+    const structure = structureOf(readModel("fixtures/pytorch/lstm_regressor.dynamo.onnx"));
+    const { statistics, parameters } = scalesOf(structure, { convention: "parameter" });
+    expect(statistics.maxConnections).toBe(9216);
+    const counts = parameters.map(({ role, shape, connections }) => [role, shape.length, connections]);
+    expect(counts).toContainEqual(["recurrent", 2, 9216]);
+    expect(counts).toContainEqual(["bias", 2, 0]);
   });
 
   it("count a PReLU slope as a vector, though exporters give it the rank of its input", () => {

@@ -1,5 +1,6 @@
 import type { Dataflow, Operation, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
+import { type Node, stringAttribute } from "../../graph/model.js";
 import { elementCount, type Tensor } from "../../graph/tensor.js";
 import { UniqueNames } from "../../graph/unique-names.js";
 import { constantTensor } from "./constants.js";
@@ -146,7 +147,7 @@ class LayerFinder {
     for (const output of operation.outputs) {
       if (output === undefined) continue;
       if (level !== undefined) this.#levels.set(output, applied === undefined ? level : level + 1);
-      if (owner !== undefined) this.#owners.set(output, owner);
+      if (owner !== undefined && !isActivated(operation)) this.#owners.set(output, owner);
     }
   }
 
@@ -206,7 +207,7 @@ class LayerFinder {
     const { node, inputs } = visit.operation;
     const [data] = inputs;
     if (data === undefined) return undefined;
-    if (isRearrangement(visit.operation)) return this.#owners.get(data);
+    if (isRearrangement(visit.operation) || isReordering(node)) return this.#owners.get(data);
     const normalization = normalizationOperator(node);
     if (normalization !== undefined) return this.#normalize(visit, normalization, data);
     if (node.opType === "PRelu") this.#placeSlope(visit);
@@ -350,6 +351,16 @@ function isOneForEachUnit(shape: readonly number[], { units, operation }: OpenLa
 function useOf(role: ParameterRole): ConstantUse {
   if (role === "norm-scale" || role === "norm-bias") return "normalization";
   return role === "other" ? "other" : "bias";
+}
+
+/** Fused operators end in an activation: what they put out is no layer's output any more. */
+function isActivated({ node }: Operation): boolean {
+  return /^(Bias|Fast)Gelu$/.test(node.opType) || (stringAttribute(node, "activation") ?? "") !== "";
+}
+
+/** ONNX Runtime's layout conversions around its blocked convolutions. */
+function isReordering({ domain, opType }: Node): boolean {
+  return domain === "com.microsoft.nchwc" && opType.startsWith("Reorder");
 }
 
 /** Picking one entry by a constant number is a slice of a parameter, not an embedding. */

@@ -229,6 +229,47 @@ describe("layers", () => {
     expect(rows["epsilon"]).toBeUndefined();
   });
 
+  it.each([
+    ["FusedGemm", { activation: "Relu" }, false],
+    ["FusedGemm", {}, true],
+    ["BiasGelu", {}, false],
+  ] as const)("end at the activation that %s %j has in it", (opType, attributes, isAttached) => {
+    const rows = rowsOf((graph, x) => {
+      const bias = graph.initializer(weights("bias", [4]));
+      const w = graph.initializer(weights("w", [8, 4]));
+      const options = { name: "fc", domain: "com.microsoft" };
+      const value =
+        opType === "FusedGemm"
+          ? graph.node(opType, [x, w, bias], attributes, options)
+          : graph.node(
+              opType,
+              [graph.node("MatMul", [x, w], {}, { name: "fc" }), bias],
+              {},
+              { domain: "com.microsoft" },
+            );
+      return graph.node("LayerNormalization", [value, graph.initializer(weights("scale", [4]))], {}, { name: "norm" });
+    });
+    expect(rows["bias"]).toMatchObject({ layer: "fc", role: "bias" });
+    expect(rows["scale"]).toMatchObject({ layer: isAttached ? "fc" : "norm" });
+  });
+
+  it("reach through the layout conversions of ONNX Runtime's blocked convolutions", () => {
+    const rows = rowsOf((graph, x) => {
+      const blocked = { domain: "com.microsoft.nchwc" };
+      const w = graph.initializer(weights("w", [16, 3, 3, 3]));
+      const convolved = graph.node(
+        "Conv",
+        [graph.node("ReorderInput", [x], {}, blocked), w],
+        {},
+        { ...blocked, name: "conv" },
+      );
+      const value = graph.node("ReorderOutput", [convolved], { channels: 16 }, blocked);
+      const statistics = ["scale", "shift", "mean", "variance"].map((name) => graph.initializer(weights(name, [16])));
+      return graph.node("BatchNormalization", [value, ...statistics]);
+    });
+    expect(rows["scale"]).toMatchObject({ layer: "conv", role: "norm-scale" });
+  });
+
   it("take in a written-out RMSNorm of their output", () => {
     const rows = rowsOf((graph, x) => {
       const value = dense(graph, x, "fc", 8, 4);

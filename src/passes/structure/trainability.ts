@@ -99,7 +99,7 @@ function matchingNames(
 const LARGEST_FILL = 4096;
 
 /** Whether a tensor holds one number over and over. */
-function isUniform({ payload, dataType, shape }: Tensor): boolean {
+export function isUniform({ payload, dataType, shape }: Tensor): boolean {
   const count = elementCount(shape);
   const size = bitsOf(dataType) / 8;
   if (count > LARGEST_FILL || payload.kind !== "raw" || size < 1) return false;

@@ -19,8 +19,9 @@ import {
 export const torchScript: Exporter = ({ producerName }) =>
   producerName === "pytorch" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
 
+/** ONNX Runtime's optimizer leaves the producer as it is, but makes up names of its own, and keeps those of other exporters. */
 function isMadeUp(name: string): boolean {
-  return /^onnx::|^\d+$|\//.test(name);
+  return /^onnx::|^\d+$|\/|^val_\d+$|^reorder(_|$)|_token_\d+|^ortshared_|\.weight_bias$/i.test(name);
 }
 
 /** What a module may consist of for its one anonymous tensor to be its `weight`. */
