@@ -1,6 +1,6 @@
 import type { ByteSource } from "./bytes.js";
 import type { DataType } from "./data-type.js";
-import type { Tensor } from "./tensor.js";
+import { type Tensor, toSafeInteger } from "./tensor.js";
 
 /** One axis of a shape: its extent, the name of a symbolic extent, or null where nothing is known. */
 export type Dimension = number | string | null;
@@ -123,9 +123,4 @@ export function integersAttribute(node: Node, name: string): readonly number[] |
 export function stringAttribute(node: Node, name: string): string | undefined {
   const attribute = node.attributes.get(name);
   return attribute?.kind === "string" ? Buffer.from(attribute.value).toString("utf8") : undefined;
-}
-
-/** Exporters write INT64_MAX and INT64_MIN for "to the end" and "from the start"; clamping keeps that meaning. */
-export function toSafeInteger(value: bigint): number {
-  return Math.min(Math.max(Number(value), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }

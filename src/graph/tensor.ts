@@ -1,7 +1,6 @@
 import { type ByteRange, memoryBytes, readRange } from "./bytes.js";
 import { bitsOf, type DataType } from "./data-type.js";
 import { InputError } from "./errors.js";
-import { toSafeInteger } from "./model.js";
 import { WireReader } from "./wire.js";
 
 /**
@@ -166,4 +165,9 @@ function varintBytes(tensor: Tensor, ranges: readonly ByteRange[], width: number
     throw new InputError(`tensor "${tensor.name}"`, `should hold ${needed} numbers by its shape, but holds ${held}`);
   }
   return bytes;
+}
+
+/** Exporters write INT64_MAX and INT64_MIN for "to the end" and "from the start"; clamping keeps that meaning. */
+export function toSafeInteger(value: bigint): number {
+  return Math.min(Math.max(Number(value), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
