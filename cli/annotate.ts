@@ -75,7 +75,11 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
         train: { ...globs, describe: "Take in parameters that would be left out; may be repeated" },
         "all-strategies": { type: "boolean", default: false, describe: "All strategies beside each other" },
         sort: { choices: sortOrders, default: "layer" as const, describe: "Order of the rows; numbers greatest first" },
-        format: { choices: formatNames, default: "table", describe: formatSummaries() },
+        format: {
+          choices: formatNames,
+          default: "table",
+          describe: `table: for people\n${summaries(textTables)}\n${summaries(exports)}`,
+        },
         output: { ...file, alias: "o", describe: "Write to this file" },
         embed: { ...file, describe: "Also write the model, with its scale table in metadata_props, to this file" },
       })
@@ -191,9 +195,4 @@ function isSameFile(a: string, b: string): boolean {
 
 function summaries(registry: ReadonlyMap<string, { readonly summary: string }>): string {
   return [...registry].map(([name, { summary }]) => `${name}: ${summary}`).join("\n");
-}
-
-function formatSummaries(): string {
-  const described = [...textTables, ...exports].map(([name, { describe }]) => `${name}: ${describe}`);
-  return ["table: for people", ...described].join("\n");
 }

@@ -1,4 +1,4 @@
-import { oneLine, type ScaleTable, type ScaleTableRow } from "../src/index.js";
+import { geometricMean, oneLine, type ScaleTable, type ScaleTableRow } from "../src/index.js";
 import type { Terminal } from "./terminal.js";
 import { type Column, type Line, textTable } from "./text-table.js";
 
@@ -79,7 +79,7 @@ export function comparisonReport(names: readonly string[], tables: readonly Scal
         count(statistics.medianConnections),
         count(statistics.maxConnections),
         decimal(extremes(parameters).least),
-        decimal(weightedMean(parameters)),
+        decimal(geometricMean(parameters)),
         decimal(extremes(parameters).most),
       ],
     })),
@@ -175,15 +175,6 @@ function layerCount(rows: readonly ScaleTableRow[]): number {
 
 function elementsOf(rows: readonly ScaleTableRow[]): number {
   return rows.reduce((sum, { elements }) => sum + elements, 0);
-}
-
-/** The element-weighted geometric mean; the arithmetic one where a scale is not positive. */
-function weightedMean(rows: readonly ScaleTableRow[]): number {
-  const total = Math.max(elementsOf(rows), 1);
-  if (rows.every(({ scale }) => scale > 0)) {
-    return Math.exp(rows.reduce((sum, row) => sum + row.elements * Math.log(row.scale), 0) / total);
-  }
-  return rows.reduce((sum, row) => sum + row.elements * row.scale, 0) / total;
 }
 
 const BAR_WIDTH = 12;

@@ -51,7 +51,7 @@ export {
   type ScaleTableRow,
   type StrategyName,
 } from "./passes/scaling/scale-table.js";
-export { scalesOf, type ScaleOptions } from "./passes/scaling/scales.js";
+export { geometricMean, scalesOf, type ScaleOptions } from "./passes/scaling/scales.js";
 export { strategies, type Position, type Strategy } from "./passes/scaling/strategies.js";
 export type { ParameterRole } from "./passes/structure/kernel-operators.js";
 export type { Layer, Parameter } from "./passes/structure/layers.js";

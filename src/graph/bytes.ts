@@ -88,3 +88,10 @@ function reading<T>(path: string, read: () => T): T {
 export function readRange(range: ByteRange): Uint8Array {
   return range.source.read(range.offset, range.length);
 }
+
+const CHUNK = 1 << 20;
+
+/** The bytes [start, end) of a source, a megabyte at a time. */
+export function* chunks(source: ByteSource, start = 0, end = source.size): Generator<Uint8Array> {
+  for (let offset = start; offset < end; offset += CHUNK) yield source.read(offset, Math.min(CHUNK, end - offset));
+}

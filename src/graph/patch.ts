@@ -1,5 +1,5 @@
 import { Writer } from "protobufjs/minimal.js";
-import type { ByteSource } from "./bytes.js";
+import { type ByteSource, chunks } from "./bytes.js";
 import { InputError } from "./errors.js";
 import { WireReader } from "./wire.js";
 
@@ -12,7 +12,6 @@ export interface Edit {
 
 /** protobuf's limit for one message, and so for one .onnx file. */
 const LARGEST_MODEL = 2 ** 31 - 1;
-const CHUNK = 1 << 20;
 
 /**
  * The edits that set a metadata property of a model (ModelProto.metadata_props): former entries of that key go, the new
@@ -46,15 +45,11 @@ export function metadataEdits(model: ByteSource, key: string, value: string): re
 export function* patched(source: ByteSource, edits: readonly Edit[]): Generator<Uint8Array> {
   let position = 0;
   for (const { start, end, bytes } of edits) {
-    yield* pieces(source, position, start);
+    yield* chunks(source, position, start);
     yield bytes;
     position = end;
   }
-  yield* pieces(source, position, source.size);
-}
-
-function* pieces(source: ByteSource, start: number, end: number): Generator<Uint8Array> {
-  for (let offset = start; offset < end; offset += CHUNK) yield source.read(offset, Math.min(CHUNK, end - offset));
+  yield* chunks(source, position);
 }
 
 function metadataEntries(model: ByteSource, key: string): readonly { start: number; end: number }[] {

@@ -12,7 +12,7 @@ describe.each(all)("%s", (_, format) => {
   const text = format.generate(tableOf([row({}), row({ name: "n", frameworkName: "n.weight", role: "norm-scale" })]));
 
   it("describes itself in a line and makes Python", () => {
-    expect(format.describe).toMatch(/^Python file: [^\n]+$/);
+    expect(format.summary).toMatch(/^Python file: [^\n]+$/);
     expect(format.extension).toBe(".py");
   });
 

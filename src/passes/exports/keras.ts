@@ -92,7 +92,7 @@ for _name in ("Adam", "AdamW", "Adamax", "Nadam", "SGD", "RMSprop", "Adagrad", "
 
 /** A Python file with `scaled(optimizer_class)` for Keras 3. */
 export const keras: ExportFormat = {
-  describe: "Python file: optimizer classes for Keras 3 (TensorFlow, JAX and PyTorch)",
+  summary: "Python file: optimizer classes for Keras 3 (TensorFlow, JAX and PyTorch)",
   extension: ".py",
   generate: (table) => `\
 """${usage}

@@ -72,7 +72,7 @@ paramwise_cfg = paramwise()
 
 /** A Python file with the `paramwise_cfg` of an MMEngine optimizer wrapper. */
 export const mmengine: ExportFormat = {
-  describe: "Python file: paramwise_cfg for the optim_wrapper of MMEngine (MMDetection, MMPretrain ...)",
+  summary: "Python file: paramwise_cfg for the optim_wrapper of MMEngine (MMDetection, MMPretrain ...)",
   extension: ".py",
   generate: (table) => {
     const data = collectScales(table);

@@ -87,7 +87,7 @@ def canonical_name(name):
 
 /** A Python file with the gradient transformation `scale_by_architecture()` for Optax. */
 export const optax: ExportFormat = {
-  describe: "Python file: a gradient transformation for Optax (Flax, Haiku, Equinox)",
+  summary: "Python file: a gradient transformation for Optax (Flax, Haiku, Equinox)",
   extension: ".py",
   generate: (table) => `\
 """${usage}

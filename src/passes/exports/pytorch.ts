@@ -29,7 +29,7 @@ def parameter_groups(model, lr, *, scale_weight_decay=True, **defaults):
 
 /** A Python file with `parameter_groups(model, lr)` for the optimizers of PyTorch. */
 export const pytorch: ExportFormat = {
-  describe: "Python file: parameter groups for the optimizers of PyTorch",
+  summary: "Python file: parameter groups for the optimizers of PyTorch",
   extension: ".py",
   generate: (table) => `\
 """${usage}

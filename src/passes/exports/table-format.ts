@@ -6,18 +6,18 @@ import type { ScaleTable, ScaleTableRow } from "../scaling/scale-table.js";
 /** A way to write down scale tables as they are, one or several. */
 export interface TableFormat {
   /** One line: what it makes and for whom. */
-  readonly describe: string;
+  readonly summary: string;
   generate(tables: readonly ScaleTable[]): string;
 }
 
 const json: TableFormat = {
-  describe: "the scale table, or an array of them",
+  summary: "the scale table, or an array of them",
   generate: (tables) => `${JSON.stringify(tables.length === 1 ? tables[0] : tables, null, 2)}\n`,
 };
 
 /** One line for each parameter and table (long form), so that any number of tables fit one file. */
 const csv: TableFormat = {
-  describe: "one line for each parameter, with model and strategy",
+  summary: "one line for each parameter, with model and strategy",
   generate: (tables) =>
     stringify(
       tables.flatMap(({ model, strategy, parameters }) =>
@@ -42,7 +42,7 @@ const csvColumns = (
 ).split(" ");
 
 const markdown: TableFormat = {
-  describe: "for a README or an issue",
+  summary: "for a README or an issue",
   generate: (tables) => tables.map(markdownOf).join("\n"),
 };
 

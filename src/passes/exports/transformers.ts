@@ -42,7 +42,7 @@ class ScaledTrainer(ScaledTrainerMixin, Trainer):
 
 /** A Python file with a `Trainer` whose optimizer uses the scales. */
 export const transformers: ExportFormat = {
-  describe: "Python file: a Trainer (and a mixin for others) for transformers",
+  summary: "Python file: a Trainer (and a mixin for others) for transformers",
   extension: ".py",
   generate: (table) => `\
 """${usage}

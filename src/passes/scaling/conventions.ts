@@ -1,7 +1,7 @@
 import { integerAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
 import { kerasVariableName } from "../structure/framework-names/tf2onnx.js";
-import type { Layer, Parameter } from "../structure/layers.js";
+import { isRecurrent, type Layer, type Parameter } from "../structure/layers.js";
 import type { Structure } from "../structure/structure.js";
 import type { Convention, ScaleTable } from "./scale-table.js";
 
@@ -132,9 +132,9 @@ function variableShape(layer: Layer, { tensor, role, operation }: Parameter): re
 }
 
 /** 1 or 2 for ONNX's recurrent operators, whose tensors begin with that axis; undefined for all others. */
-function directionsOf({ op, connections, parameters: [kernel] }: Layer): number | undefined {
-  const isRecurrent = op === "LSTM" || op === "GRU" || op === "RNN";
-  if (!isRecurrent || connections === undefined || kernel === undefined) return undefined;
+function directionsOf(layer: Layer): number | undefined {
+  const [kernel] = layer.parameters;
+  if (!isRecurrent(layer) || kernel === undefined) return undefined;
   return kernel.tensor.shape.length === 3 ? kernel.tensor.shape[0] : 1;
 }
 

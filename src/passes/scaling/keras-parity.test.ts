@@ -76,6 +76,13 @@ describe("where the reference divides by 0", () => {
   });
 });
 
+it("patterns match the names that a parameter may have, too", () => {
+  const model = readModel("fixtures/keras/residual_cnn.onnx");
+  const { layers } = structureOf(model, { freeze: ["*"], train: ["head/*"] });
+  const names = layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name));
+  expect(names).toEqual(["resnet_1/head_1/Cast/ReadVariableOp:0", "resnet_1/head_1/BiasAdd/ReadVariableOp:0"]);
+});
+
 describe("names of Keras variables", () => {
   it.each([...faithful, ...reordered])("%s: right or unknown, never wrong", (name) => {
     const { structure, golden } = modelAndGolden(name);

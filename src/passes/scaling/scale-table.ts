@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { ByteSource } from "../../graph/bytes.js";
+import { type ByteSource, chunks } from "../../graph/bytes.js";
 import type { DataType } from "../../graph/data-type.js";
 import type { Model } from "../../graph/model.js";
 import type { ParameterRole } from "../structure/kernel-operators.js";
@@ -93,12 +93,8 @@ export function scaleTable(model: Model, scales: Scales, { sha256: isHashed = tr
   };
 }
 
-const HASH_CHUNK = 1 << 20;
-
 function sha256(source: ByteSource): string {
   const hash = createHash("sha256");
-  for (let offset = 0; offset < source.size; offset += HASH_CHUNK) {
-    hash.update(source.read(offset, Math.min(HASH_CHUNK, source.size - offset)));
-  }
+  for (const chunk of chunks(source)) hash.update(chunk);
   return hash.digest("hex");
 }

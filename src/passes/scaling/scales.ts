@@ -77,7 +77,15 @@ function factsOf({ frameworkNames }: Structure, layer: Layer, parameter: Paramet
   };
 }
 
-/** Divides by exp(Σ nᵢ ln Sᵢ / Σ nᵢ): the mean step then is Adam's, only its distribution differs. */
+/** The element-weighted geometric mean of scales, exp(Σ nᵢ ln Sᵢ / Σ nᵢ); 0 where one of them is 0. */
+export function geometricMean(rows: readonly Pick<ScaleTableRow, "elements" | "scale">[]): number {
+  const counted = rows.filter(({ elements }) => elements > 0);
+  const elements = counted.reduce((sum, row) => sum + row.elements, 0);
+  const logarithms = counted.reduce((sum, row) => sum + row.elements * Math.log(row.scale), 0);
+  return Math.exp(logarithms / Math.max(elements, 1));
+}
+
+/** Divides by the mean scale: the mean step then is Adam's, only its distribution differs. */
 function normalized(rows: readonly ScaleTableRow[]): readonly ScaleTableRow[] {
   const worst = rows.find(({ scale }) => !(scale > 0));
   if (worst !== undefined) {
@@ -87,9 +95,7 @@ function normalized(rows: readonly ScaleTableRow[]): readonly ScaleTableRow[] {
       "choose a γ nearer to the default, or another strategy",
     );
   }
-  const elements = rows.reduce((sum, row) => sum + row.elements, 0);
-  const logarithms = rows.reduce((sum, row) => sum + row.elements * Math.log(row.scale), 0);
-  const mean = Math.exp(logarithms / Math.max(elements, 1));
+  const mean = geometricMean(rows);
   return rows.map((row) => ({ ...row, scale: row.scale / mean }));
 }
 

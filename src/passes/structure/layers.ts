@@ -5,7 +5,7 @@ import { elementCount, type Tensor } from "../../graph/tensor.js";
 import { UniqueNames } from "../../graph/unique-names.js";
 import { constantTensor } from "./constants.js";
 import { firstMeetings } from "./first-meetings.js";
-import { gradientReach } from "./gradient-reach.js";
+import type { GradientReach } from "./gradient-reach.js";
 import { type Fans, kernelOperator, type ParameterRole } from "./kernel-operators.js";
 import { bufferInputs, normalizationOperator, normalizedInput, type NormalizationOperator } from "./normalization.js";
 import { isRearrangement, WeightViews } from "./weight-view.js";
@@ -36,6 +36,11 @@ export interface Layer {
   readonly parameters: readonly Parameter[];
 }
 
+/** Whether a layer is one of ONNX's recurrent operators with its weights. */
+export function isRecurrent({ op, connections }: Layer): boolean {
+  return connections !== undefined && (op === "LSTM" || op === "GRU" || op === "RNN");
+}
+
 /**
  * How the model uses a float constant: as a kernel, as a slope or a kernel layer's bias, to scale or shift what was
  * normalized, as running statistics, or otherwise.
@@ -56,8 +61,8 @@ export interface FoundLayers {
 }
 
 /** Finds the layers of a model, with the parameters that `isTrainable` says there are. */
-export function findLayers(dataflow: Dataflow, isTrainable: IsTrainable): FoundLayers {
-  return new LayerFinder(dataflow, isTrainable).find();
+export function findLayers(dataflow: Dataflow, reach: GradientReach, isTrainable: IsTrainable): FoundLayers {
+  return new LayerFinder(dataflow, reach, isTrainable).find();
 }
 
 /** An operation as the finder comes by it. */
@@ -111,10 +116,10 @@ class LayerFinder {
   readonly #placed = new Set<Value>();
   readonly #names = new UniqueNames();
 
-  constructor(dataflow: Dataflow, isTrainable: IsTrainable) {
+  constructor(dataflow: Dataflow, reach: GradientReach, isTrainable: IsTrainable) {
     this.#dataflow = dataflow;
     this.#isTrainable = isTrainable;
-    this.#reached = gradientReach(dataflow).values;
+    this.#reached = reach.values;
     this.#buffers = new Set(
       dataflow.operations.flatMap(({ node, inputs }) => bufferInputs(node).flatMap((index) => inputs[index] ?? [])),
     );

@@ -1,15 +1,14 @@
 import { type Dataflow, dataflowOf } from "../../graph/dataflow.js";
-import { isFloatingPoint } from "../../graph/data-type.js";
 import { InputError } from "../../graph/errors.js";
 import type { Model } from "../../graph/model.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
-import type { ExporterNaming, FrameworkNames } from "./framework-names/exporter.js";
+import type { FrameworkNames } from "./framework-names/exporter.js";
 import { exporterNaming, recoverNames } from "./framework-names/index.js";
 import { tiedCopies } from "./framework-names/tied.js";
 import { findLayers, type IsTrainable, type Layer } from "./layers.js";
 import { gradientReach } from "./gradient-reach.js";
-import { isUniform, selectedBy, trainableByDefault, type TrainabilityOptions } from "./trainability.js";
+import { selectedBy, trainableByDefault, type TrainabilityOptions } from "./trainability.js";
 import { warningsFor } from "./warnings.js";
 
 /** What the architecture says: the layers of a model and their parameters. */
@@ -34,8 +33,9 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Trainabil
   const inlined = inlineFunctions(model);
   const dataflow = dataflowOf(inlined);
   const naming = exporterNaming(inlined);
+  const reach = gradientReach(dataflow);
   const analyze = (isTrainable: IsTrainable) => {
-    const found = findLayers(dataflow, isTrainable);
+    const found = findLayers(dataflow, reach, isTrainable);
     const { layers } = found;
     const original = tiedCopies(layers, naming.isMadeUp);
     return { ...found, frameworkNames: recoverNames(naming, { model: inlined, dataflow, layers, original }) };
@@ -61,24 +61,8 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Trainabil
     totalDepth: found.totalDepth,
     frameworkNames: found.frameworkNames,
     frozen,
-    warnings: [...warningsFor(dataflow, found), ...foldedConstants(dataflow, naming, found.layers)],
+    warnings: warningsFor({ dataflow, reach, naming }, found),
   };
-}
-
-/** Where the file lists its parameters, what was computed from them at export is a constant, and may be missed. */
-function foldedConstants(dataflow: Dataflow, naming: ExporterNaming, layers: readonly Layer[]): readonly string[] {
-  if (!naming.listsParameters) return [];
-  const placed = new Set(layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name)));
-  const { values } = gradientReach(dataflow);
-  const first = dataflow.initializers.find((value) => {
-    const { name, origin } = value;
-    if (origin.kind !== "initializer" || !values.has(value) || placed.has(name) || !naming.isMadeUp(name)) return false;
-    return isFloatingPoint(origin.tensor.dataType) && !isUniform(origin.tensor);
-  });
-  if (first === undefined) return [];
-  return [
-    `constants that the exporter computed are not trained, such as "${first.name}": a mask, or an embedding of what does not change; --train takes them in`,
-  ];
 }
 
 function withoutParameters(dataflow: Dataflow, label: string, isFrozen: boolean): InputError {

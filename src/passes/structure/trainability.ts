@@ -61,8 +61,8 @@ function candidateNames(
   for (const { parameters } of layers) {
     for (const parameter of parameters) {
       candidates.set(parameter.tensor.name, parameter.tensor.name);
-      for (const name of names.of.get(parameter) ?? names.candidatesOf.get(parameter) ?? [])
-        candidates.set(name, parameter.tensor.name);
+      const ownNames = [...(names.of.get(parameter) ?? []), ...(names.candidatesOf.get(parameter) ?? [])];
+      for (const name of ownNames) candidates.set(name, parameter.tensor.name);
     }
   }
   for (const { origin } of dataflow.initializers) {

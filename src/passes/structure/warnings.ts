@@ -1,12 +1,22 @@
-import type { Dataflow } from "../../graph/dataflow.js";
+import type { Dataflow, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { describeNode } from "../../graph/model.js";
-import { gradientReach } from "./gradient-reach.js";
+import type { ExporterNaming } from "./framework-names/exporter.js";
+import type { GradientReach } from "./gradient-reach.js";
 import { isKnownDomain } from "./kernel-operators.js";
-import type { FoundLayers } from "./layers.js";
+import type { FoundLayers, Layer } from "./layers.js";
+import { isUniform } from "./trainability.js";
+
+/** What the layers of a model were found from. */
+export interface Evidence {
+  readonly dataflow: Dataflow;
+  readonly reach: GradientReach;
+  readonly naming: ExporterNaming;
+}
 
 /** What a person should know before trusting the structure of a model, each in one line. */
-export function warningsFor(dataflow: Dataflow, { layers, withComputedWeight }: FoundLayers): readonly string[] {
+export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: FoundLayers): readonly string[] {
+  const { dataflow, reach } = evidence;
   const warnings: string[] = [];
   const unknown = dataflow.operations.filter(({ node }) => !isKnownDomain(node.domain));
   if (unknown.length > 0) {
@@ -16,7 +26,7 @@ export function warningsFor(dataflow: Dataflow, { layers, withComputedWeight }: 
       `unknown operators are taken to be differentiable and without kernels: ${operators.slice(0, 3).join(", ")}${more}`,
     );
   }
-  if (gradientReach(dataflow).isBehindIntegers) {
+  if (reach.isBehindIntegers) {
     warnings.push(
       "every output is an integer, so no gradient reaches the weights: shown as for a loss on what precedes it",
     );
@@ -39,7 +49,24 @@ export function warningsFor(dataflow: Dataflow, { layers, withComputedWeight }: 
       `${plural(withComputedWeight.length, "operator applies", "operators apply")} a computed weight, such as ${describeNode(firstComputed.node)}: that counts as no kernel layer`,
     );
   }
+  const folded = foldedConstant(evidence, layers);
+  if (folded !== undefined) {
+    warnings.push(
+      `constants that the exporter computed are not trained, such as "${folded.name}": a mask, or an embedding of what does not change; --train takes them in`,
+    );
+  }
   return warnings;
+}
+
+/** Where the file lists its parameters, what was computed from them at export is a constant, and may be missed. */
+function foldedConstant({ dataflow, reach, naming }: Evidence, layers: readonly Layer[]): Value | undefined {
+  if (!naming.listsParameters) return undefined;
+  const placed = new Set(layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name)));
+  return dataflow.initializers.find((value) => {
+    const { name, origin } = value;
+    if (origin.kind !== "initializer" || placed.has(name) || !naming.isMadeUp(name)) return false;
+    return reach.values.has(value) && isFloatingPoint(origin.tensor.dataType) && !isUniform(origin.tensor);
+  });
 }
 
 function plural(count: number, one: string, many: string): string {

@@ -1,14 +1,7 @@
 import type { Model } from "../../../graph/model.js";
-import type { Layer, Parameter } from "../layers.js";
+import { isRecurrent, type Layer, type Parameter } from "../layers.js";
 import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./exporter.js";
-import {
-  isRecurrent,
-  kernelNameFromBias,
-  modulePath,
-  parameterName,
-  recurrentLayerIndices,
-  recurrentNames,
-} from "./torch.js";
+import { kernelNameFromBias, modulePath, parameterName, recurrentLayerIndices, recurrentNames } from "./torch.js";
 
 /**
  * PyTorch's exporter on torch.export (`dynamo=True`). The graph's metadata holds the signature of the exported program,

@@ -1,4 +1,4 @@
-import type { Layer, Parameter } from "../layers.js";
+import { isRecurrent, type Layer, type Parameter } from "../layers.js";
 
 /**
  * A kernel's name from its bias, which exporters leave alone: `fc.bias` stands beside `fc.weight`, `in_proj_bias` beside
@@ -58,9 +58,4 @@ export function recurrentLayerIndices(
     indices.set(layer, index);
   }
   return indices;
-}
-
-/** Whether a layer is one of ONNX's recurrent operators. */
-export function isRecurrent(layer: Layer): boolean {
-  return layer.op === "LSTM" || layer.op === "GRU" || layer.op === "RNN";
 }

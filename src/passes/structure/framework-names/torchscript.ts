@@ -1,15 +1,8 @@
 import type { Dataflow } from "../../../graph/dataflow.js";
-import type { Layer, Parameter } from "../layers.js";
+import { isRecurrent, type Layer, type Parameter } from "../layers.js";
 import { integerAttribute } from "../../../graph/model.js";
 import { type Exporter, type FrameworkNames, type NamingContext, parametersOf } from "./exporter.js";
-import {
-  isRecurrent,
-  kernelNameFromBias,
-  modulePath,
-  parameterName,
-  recurrentLayerIndices,
-  recurrentNames,
-} from "./torch.js";
+import { kernelNameFromBias, modulePath, parameterName, recurrentLayerIndices, recurrentNames } from "./torch.js";
 
 /**
  * PyTorch's exporter on TorchScript (`dynamo=False`, and all exports before PyTorch 2.5). Parameters keep their names
