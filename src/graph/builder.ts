@@ -70,7 +70,7 @@ export function graphBuilder(name: string): GraphBuilder {
       overload: "",
       inputs: nodeInputs,
       outputs: nodeOutputs,
-      attributes: new Map(Object.entries(attributes).map(([key, value]) => [key, toAttribute(value)])),
+      attributes: attributesOf(attributes),
       metadata: new Map(),
     });
     return nodeOutputs;
@@ -140,6 +140,11 @@ export function int64Tensor(
 
 function valueInfo(name: string, dataType: DataType, shape: readonly Dimension[] | undefined): ValueInfo {
   return { name, type: shape === undefined ? { kind: "tensor", dataType } : { kind: "tensor", dataType, shape } };
+}
+
+/** Attributes as a node has them. */
+export function attributesOf(inputs: AttributeInputs): ReadonlyMap<string, Attribute> {
+  return new Map(Object.entries(inputs).map(([name, input]) => [name, toAttribute(input)]));
 }
 
 function toAttribute(input: AttributeInput): Attribute {

@@ -113,6 +113,12 @@ export function integerAttribute(node: Node, name: string, fallback: number): nu
   return attribute?.kind === "int" ? toSafeInteger(attribute.value) : fallback;
 }
 
+/** A float attribute, `fallback` where it is absent. */
+export function floatAttribute(node: Node, name: string, fallback: number): number {
+  const attribute = node.attributes.get(name);
+  return attribute?.kind === "float" ? attribute.value : fallback;
+}
+
 /** An ints attribute as numbers, undefined where it is absent. */
 export function integersAttribute(node: Node, name: string): readonly number[] | undefined {
   const attribute = node.attributes.get(name);
@@ -123,4 +129,10 @@ export function integersAttribute(node: Node, name: string): readonly number[] |
 export function stringAttribute(node: Node, name: string): string | undefined {
   const attribute = node.attributes.get(name);
   return attribute?.kind === "string" ? Buffer.from(attribute.value).toString("utf8") : undefined;
+}
+
+/** A strings attribute, undefined where it is absent. */
+export function stringsAttribute(node: Node, name: string): readonly string[] | undefined {
+  const attribute = node.attributes.get(name);
+  return attribute?.kind === "strings" ? attribute.value.map((text) => Buffer.from(text).toString("utf8")) : undefined;
 }

@@ -1,5 +1,5 @@
 import { type ByteRange, memoryBytes, readRange } from "./bytes.js";
-import { bitsOf, type DataType } from "./data-type.js";
+import { bitsOf, type DataType, isFloatingPoint } from "./data-type.js";
 import { InputError } from "./errors.js";
 import { WireReader } from "./wire.js";
 
@@ -170,4 +170,116 @@ function varintBytes(tensor: Tensor, ranges: readonly ByteRange[], width: number
 /** Exporters write INT64_MAX and INT64_MIN for "to the end" and "from the start"; clamping keeps that meaning. */
 export function toSafeInteger(value: bigint): number {
   return Math.min(Math.max(Number(value), Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * The values of a tensor of numbers or booleans, 64-bit integers clamped to safe ones; undefined for other types.
+ * @throws InputError for a tensor without values, and for damaged ones
+ */
+export function readNumbers(tensor: Tensor): readonly number[] | undefined {
+  const read = reader(tensor.dataType);
+  if (read === undefined) return undefined;
+  const bytes = rawBytes(tensor);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const size = bitsOf(tensor.dataType) / 8;
+  return Array.from({ length: bytes.length / size }, (_, index) => read(view, index * size));
+}
+
+/**
+ * The values of a tensor of real numbers (float16 and bfloat16 included) as an array of that type.
+ * @throws InputError for other types, for a tensor without values, and for damaged ones
+ */
+export function readFloats(tensor: Tensor, type: "float32" | "float64"): Float32Array | Float64Array {
+  const { dataType } = tensor;
+  if (!isFloatingPoint(dataType)) {
+    throw new InputError(`tensor "${tensor.name}"`, `holds ${dataType}, real numbers were expected`);
+  }
+  if (dataType !== type) {
+    const numbers = readNumbers(tensor) ?? [];
+    return type === "float32" ? Float32Array.from(numbers) : Float64Array.from(numbers);
+  }
+  // A copy has the alignment that the array needs.
+  const { buffer } = Uint8Array.from(rawBytes(tensor));
+  return type === "float32" ? new Float32Array(buffer) : new Float64Array(buffer);
+}
+
+/** A constant of these numbers; row-major. @throws InputError for types that JavaScript has no arrays for */
+export function numberTensor(
+  name: string,
+  dataType: DataType,
+  shape: readonly number[],
+  numbers: readonly number[],
+): Tensor {
+  const array = typedArray(dataType, numbers);
+  if (array === undefined) throw new InputError(`tensor "${name}"`, `cannot be made of the type ${dataType}`);
+  return tensorFrom(name, dataType, shape, new Uint8Array(array.buffer));
+}
+
+function reader(dataType: DataType): ((view: DataView, offset: number) => number) | undefined {
+  switch (dataType) {
+    case "float32":
+      return (view, offset) => view.getFloat32(offset, true);
+    case "float64":
+      return (view, offset) => view.getFloat64(offset, true);
+    case "float16":
+      return (view, offset) => float16(view.getUint16(offset, true));
+    case "bfloat16":
+      return (view, offset) => bfloat16(view.getUint16(offset, true));
+    case "int64":
+      return (view, offset) => toSafeInteger(view.getBigInt64(offset, true));
+    case "uint64":
+      return (view, offset) => toSafeInteger(view.getBigUint64(offset, true));
+    case "int32":
+      return (view, offset) => view.getInt32(offset, true);
+    case "uint32":
+      return (view, offset) => view.getUint32(offset, true);
+    case "int16":
+      return (view, offset) => view.getInt16(offset, true);
+    case "uint16":
+      return (view, offset) => view.getUint16(offset, true);
+    case "int8":
+      return (view, offset) => view.getInt8(offset);
+    case "uint8":
+    case "bool":
+      return (view, offset) => view.getUint8(offset);
+    default:
+      return undefined;
+  }
+}
+
+function typedArray(dataType: DataType, numbers: readonly number[]): ArrayBufferView<ArrayBuffer> | undefined {
+  switch (dataType) {
+    case "float32":
+      return Float32Array.from(numbers);
+    case "float64":
+      return Float64Array.from(numbers);
+    case "int64":
+      return BigInt64Array.from(numbers, BigInt);
+    case "uint64":
+      return BigUint64Array.from(numbers, BigInt);
+    case "int32":
+      return Int32Array.from(numbers);
+    case "uint32":
+      return Uint32Array.from(numbers);
+    case "int8":
+      return Int8Array.from(numbers);
+    case "uint8":
+    case "bool":
+      return Uint8Array.from(numbers);
+    default:
+      return undefined;
+  }
+}
+
+/** IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction. */
+function float16(bits: number): number {
+  const sign = bits >> 15 === 0 ? 1 : -1;
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+}
+
+/** The upper half of a float32. */
+function bfloat16(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0] ?? 0;
 }
