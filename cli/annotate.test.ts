@@ -1,62 +1,17 @@
-import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import stringWidth from "string-width";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { commandLine } from "./testing/command-line.js";
 import { encodeModel } from "../src/graph/encode-model.js";
 import { float32Tensor, graphBuilder, modelOf } from "../src/graph/builder.js";
 import { readModel } from "../src/graph/read-model.js";
 import type { ScaleTable } from "../src/passes/scaling/scale-table.js";
 
-const main = resolve("dist/cli/main.js");
 const mlp = resolve("fixtures/pytorch/mlp.torchscript.onnx");
 const resnet = resolve("fixtures/pytorch/resnet20.torchscript.onnx");
 
-let folder = "";
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "caadam-onnx-"));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Runs the command line as a user does, in the temporary folder. */
-function caadam(...args: string[]) {
-  // Under CI, libraries would like to write colours into pipes.
-  const env = { ...process.env, CI: "true" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
-
-function inFolder(name: string): string {
-  return join(folder, name);
-}
-
-/** One line, no stack, exit code 2, nothing on standard output, no new files. */
-function expectRefusal(args: string[], message: RegExp): void {
-  const before = readdirSync(folder).toSorted();
-  const { status, stdout, stderr } = caadam(...args);
-  expect(stderr.trimEnd()).toMatch(message);
-  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
-  expect(stderr).not.toMatch(/ {4}at /);
-  expect(stdout).toBe("");
-  expect(status).toBe(2);
-  expect(readdirSync(folder).toSorted()).toEqual(before);
-}
+const { run: caadam, path: inFolder, expectRefusal } = commandLine();
 
 describe("the table", () => {
   it("shows parameters under their layers, totals and statistics", () => {

@@ -1,5 +1,4 @@
-import { realpathSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import pc from "picocolors";
 import type { CommandModule } from "yargs";
 import {
@@ -12,17 +11,23 @@ import {
   type ScaleTable,
   scalesOf,
   scaleTable,
-  strategies,
   structureOf,
   type TableFormat,
   tableFormats,
   writeFile,
 } from "../src/index.js";
+import {
+  type conventionNames,
+  file,
+  isSameFile,
+  scaleOptions,
+  strategyNames,
+  summaries,
+  trainabilityOptions,
+} from "./options.js";
 import { comparisonReport, scaleReport, sortedTable, sortOrders } from "./scale-report.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
-const strategyNames = [...strategies.keys()];
-const conventionNames = [...conventions.keys()];
 const textTables: ReadonlyMap<string, TableFormat> = new Map(Object.entries(tableFormats));
 const exports: ReadonlyMap<string, ExportFormat> = new Map(Object.entries(exportFormats));
 const formatNames = ["table", ...textTables.keys(), ...exports.keys()];
@@ -42,9 +47,6 @@ interface AnnotateOptions extends CommonOptions {
   readonly embed: string | undefined;
 }
 
-const globs = { type: "string", array: true, nargs: 1, default: [] as string[], defaultDescription: "none" } as const;
-const file = { type: "string", requiresArg: true } as const;
-
 /** `caadam-onnx annotate`: what CaAdam would do to the layers of a model. */
 export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
   command: "annotate <models..>",
@@ -58,21 +60,8 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
         describe: "ONNX files; several are compared",
       })
       .options({
-        strategy: { choices: strategyNames, default: "multiplicative" as const, describe: summaries(strategies) },
-        gamma: {
-          type: "string",
-          requiresArg: true,
-          coerce: toNumber,
-          describe: "How strong the strategy is; each has its own default",
-        },
-        convention: { choices: conventionNames, default: "layer" as const, describe: summaries(conventions) },
-        normalize: {
-          type: "boolean",
-          default: false,
-          describe: "Divide scales by their element-weighted geometric mean",
-        },
-        freeze: { ...globs, describe: "Leave out parameters whose name matches this pattern; may be repeated" },
-        train: { ...globs, describe: "Take in parameters that would be left out; may be repeated" },
+        ...scaleOptions,
+        ...trainabilityOptions,
         "all-strategies": { type: "boolean", default: false, describe: "All strategies beside each other" },
         sort: { choices: sortOrders, default: "layer" as const, describe: "Order of the rows; numbers greatest first" },
         format: {
@@ -90,12 +79,6 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
       .example("$0 annotate before.onnx after.onnx", "Two models beside each other"),
   handler: (options) => annotate(options, processTerminal(options)),
 };
-
-function toNumber(text: string): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (Number.isNaN(value)) throw new InputError(`--gamma "${text}"`, "is not a number");
-  return value;
-}
 
 function annotate(options: AnnotateOptions, terminal: Terminal): void {
   const { models, format, output, embed } = options;
@@ -180,19 +163,4 @@ function refuseContradictions(options: AnnotateOptions): void {
   const overwritten = [...models, ...(embed === undefined ? [] : [embed])].find((path) => isSameFile(path, output));
   if (overwritten !== undefined)
     throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
-}
-
-function isSameFile(a: string, b: string): boolean {
-  const real = (path: string) => {
-    try {
-      return realpathSync(path);
-    } catch {
-      return resolve(path);
-    }
-  };
-  return real(a) === real(b);
-}
-
-function summaries(registry: ReadonlyMap<string, { readonly summary: string }>): string {
-  return [...registry].map(([name, { summary }]) => `${name}: ${summary}`).join("\n");
 }

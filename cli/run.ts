@@ -1,25 +1,37 @@
 import yargs from "yargs";
 import { InputError, oneLine } from "../src/index.js";
 import { annotateCommand } from "./annotate.js";
+import { rewriteCommand } from "./rewrite.js";
 import { type CommonOptions, processTerminal } from "./terminal.js";
 
 /** What the shell learns: done, our fault, the user's input. */
 export type ExitCode = 0 | 1 | 2;
 
 /** Options and positionals that may be given several times. */
-const repeatable: ReadonlySet<string> = new Set(["_", "models", "freeze", "train"]);
+const repeatable: ReadonlySet<string> = new Set([
+  "_",
+  "models",
+  "freeze",
+  "train",
+  "loss",
+  "loss-weight",
+  "lossWeight",
+]);
 
 /** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
   const program = yargs([...args])
     .scriptName("caadam-onnx")
-    .usage("$0 <command>\n\nLearning-rate scales for ONNX models, from their architecture (CaAdam).")
+    .usage(
+      "$0 <command>\n\nConnection-aware training of ONNX models (CaAdam): learning-rate scales and training graphs.",
+    )
     .options({
       quiet: { type: "boolean", default: false, describe: "No notes on standard error", group: "Common options:" },
       verbose: { type: "boolean", default: false, describe: "Stack traces of errors", group: "Common options:" },
       json: { type: "boolean", default: false, describe: "Messages as JSON, one a line", group: "Common options:" },
     })
     .command(annotateCommand)
+    .command(rewriteCommand)
     .demandCommand(1, "no command was given")
     .recommendCommands()
     .strict()

@@ -30,7 +30,9 @@ export { readModel } from "./graph/read-model.js";
 export {
   elementCount,
   rawBytes,
+  readFloats,
   readIntegers,
+  readNumbers,
   tensorFrom,
   type Payload,
   type Tensor,
@@ -40,6 +42,10 @@ export { writeFile } from "./graph/write-file.js";
 export { exportFormats, type ExportFormat, type ExportFormatName } from "./passes/exports/index.js";
 export { tableFormats, type TableFormat, type TableFormatName } from "./passes/exports/table-format.js";
 export { inlineFunctions } from "./passes/normalize/inline-functions.js";
+export { normalize } from "./passes/normalize/normalize.js";
+export { upgradeOpset, workingOpset } from "./passes/normalize/upgrade-opset.js";
+export { losses } from "./passes/loss/index.js";
+export type { LossHead, LossName, LossOption, LossOptions, Reduction } from "./passes/loss/loss.js";
 export { conventions, type Counted, type CountingConvention, type Counts } from "./passes/scaling/conventions.js";
 export { embeddedScaleTable, embedScaleTable } from "./passes/scaling/embed.js";
 export {
@@ -58,3 +64,18 @@ export type { Layer, Parameter } from "./passes/structure/layers.js";
 export type { FrameworkNames } from "./passes/structure/framework-names/exporter.js";
 export { structureOf, type Structure } from "./passes/structure/structure.js";
 export type { TrainabilityOptions } from "./passes/structure/trainability.js";
+export {
+  artifactNames,
+  type ArtifactName,
+  type Contract,
+  type ContractArtifact,
+  type ContractLoss,
+  type ContractTensor,
+  type TensorRole,
+} from "./passes/training/contract.js";
+export type { LossSpecification } from "./passes/training/losses.js";
+export { gradientCoverage, type GradientKind, type OperatorCoverage } from "./passes/training/operator-coverage.js";
+export { checkFeeds, type FedTensor } from "./passes/training/feeds.js";
+export { initialState, type InitialTensor } from "./passes/training/initial-state.js";
+export { rewrite, type RewriteOptions, type TrainingArtifacts } from "./passes/training/rewrite.js";
+export { writeArtifacts } from "./passes/training/write-artifacts.js";

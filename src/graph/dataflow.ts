@@ -1,6 +1,7 @@
 import { InputError } from "./errors.js";
-import { describeNode, type Graph, type Model, type Node, type ValueType } from "./model.js";
+import { describeNode, type Graph, identityNode, type Model, type Node, type ValueType } from "./model.js";
 import type { Tensor } from "./tensor.js";
+import { cycleError, topologicalOrder } from "./topological-order.js";
 
 /** A value: what made it, and everything that reads it. */
 export interface Value {
@@ -87,7 +88,7 @@ class DataflowBuilder {
     const inputs: Value[] = [];
     const outputs = this.#graph(graph, undefined, (value) => inputs.push(value));
     return {
-      operations: topologicalOrder(this.#operations, this.label),
+      operations: orderOf(this.#operations, this.label),
       inputs,
       outputs,
       initializers: this.#initializers,
@@ -177,13 +178,13 @@ class DataflowBuilder {
     }
     const leaving = this.#graph(body, scope, (input, index) => {
       const source = entering[index];
-      if (source !== undefined) this.#operation(linkNode(node, source, input), [source], [input]);
+      if (source !== undefined) this.#operation(link(node, source, input), [source], [input]);
     }).slice(isLoop ? 1 : 0);
     this.#requireResults(node, leaving.length);
     for (const [index, output] of outputs.entries()) {
       const source = leaving[index];
       if (output !== undefined && source !== undefined) {
-        this.#operation(linkNode(node, source, output), [source], [output]);
+        this.#operation(link(node, source, output), [source], [output]);
       }
     }
   }
@@ -224,58 +225,17 @@ class DataflowBuilder {
   }
 }
 
-function linkNode(owner: Node, from: Value, to: Value): Node {
-  return {
-    name: owner.name,
-    domain: "",
-    opType: "Identity",
-    overload: "",
-    inputs: [from.name],
-    outputs: [to.name],
-    attributes: new Map(),
-    metadata: owner.metadata,
-  };
+function link(owner: Node, from: Value, to: Value): Node {
+  return identityNode(owner.name, from.name, to.name, owner.metadata);
 }
 
-/** Depth-first from each operation in file order, so that an order that is valid already stays as it is. */
-function topologicalOrder(operations: readonly Operation[], label: string): readonly Operation[] {
-  const ordered: Operation[] = [];
-  const state = new Map<Operation, "open" | "done">();
-  for (const start of operations) {
-    const stack = [{ operation: start, nextInput: 0 }];
-    while (stack.length > 0) {
-      const top = stack.at(-1);
-      if (top === undefined) break;
-      if (top.nextInput === 0) {
-        if (state.get(top.operation) === "done") {
-          stack.pop();
-          continue;
-        }
-        state.set(top.operation, "open");
-      }
-      if (top.nextInput < top.operation.inputs.length) {
-        const origin = top.operation.inputs[top.nextInput++]?.origin;
-        if (origin?.kind !== "operation" || state.get(origin.operation) === "done") continue;
-        if (state.get(origin.operation) === "open") {
-          const from = stack.findIndex(({ operation }) => operation === origin.operation);
-          throw cycleError(
-            stack.slice(from).map(({ operation }) => operation),
-            label,
-          );
-        }
-        stack.push({ operation: origin.operation, nextInput: 0 });
-      } else {
-        state.set(top.operation, "done");
-        ordered.push(top.operation);
-        stack.pop();
-      }
-    }
-  }
-  return ordered;
-}
-
-function cycleError(cycle: readonly Operation[], label: string): InputError {
-  const names = cycle.slice(0, 4).map(({ node }) => describeNode(node));
-  const more = cycle.length > names.length ? ` and ${cycle.length - names.length} more` : "";
-  return new InputError(label, `its nodes form a cycle: ${names.join(" <- ")}${more}`, "an ONNX graph must have none");
+function orderOf(operations: readonly Operation[], label: string): readonly Operation[] {
+  const before = ({ inputs }: Operation) =>
+    inputs.flatMap((input) => (input?.origin.kind === "operation" ? [input.origin.operation] : []));
+  return topologicalOrder(operations, before, (cycle) => {
+    throw cycleError(
+      label,
+      cycle.map(({ node }) => node),
+    );
+  });
 }

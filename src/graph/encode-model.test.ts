@@ -3,8 +3,9 @@ import { encodeModel } from "./encode-model.js";
 import type { Attribute, ValueType } from "./model.js";
 import { tensorFrom } from "./tensor.js";
 import { inputError } from "./testing/input-error.js";
-import { graph, model, node } from "./testing/models.js";
-import { floats } from "./testing/protobuf.js";
+import { readModel } from "./read-model.js";
+import { graph, model, node, readTensor } from "./testing/models.js";
+import { bytes, floats, int } from "./testing/protobuf.js";
 import { onnx } from "./testing/oracle.js";
 
 const weight = tensorFrom("w", "float32", [1], floats(1));
@@ -87,4 +88,22 @@ describe("what it cannot write in full it refuses", () => {
   ] as const)("%s", (_, made, message) => {
     expect(inputError(() => encodeModel(made)).message).toMatch(message);
   });
+});
+
+it("keeps strings, also a tensor of none", () => {
+  const text = (...texts: readonly string[]) => ({
+    ...readTensor(int(1, texts.length), int(2, 8), ...texts.map((each) => bytes(6, each))),
+    name: `s${texts.length}`,
+  });
+  const given = model(graph([], [], [], { initializers: [text("größe", ""), text()] }));
+  const { initializers } = readModel(encodeModel(given)).graph;
+  expect(initializers.map(({ dataType, shape }) => [dataType, shape])).toEqual([
+    ["string", [2]],
+    ["string", [0]],
+  ]);
+  const stored = onnx.ModelProto.decode(encodeModel(given)).graph?.initializer ?? [];
+  expect(stored.map(({ stringData, rawData }) => [stringData?.map(String), rawData?.length ?? 0])).toEqual([
+    [["größe", ""], 0],
+    [[], 0],
+  ]);
 });

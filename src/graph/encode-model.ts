@@ -3,8 +3,12 @@ import type { onnx } from "onnx-proto";
 import { readRange } from "./bytes.js";
 import { dataTypeCode } from "./data-type.js";
 import { InputError } from "./errors.js";
+import type { ExternalLocation } from "./external-weights.js";
 import type { Attribute, Dimension, Graph, Model, Node, ValueInfo, ValueType } from "./model.js";
 import { rawBytes, type Tensor } from "./tensor.js";
+
+/** TensorProto.DataLocation.EXTERNAL. */
+const EXTERNAL = 1;
 
 /** onnx-proto takes longer to load than most models to read: only who writes a new model waits for it. */
 const messages = lazily(() => {
@@ -17,10 +21,11 @@ const messages = lazily(() => {
  * A model that was built here, as the bytes of a .onnx file. For a model that was read from a file, patch the file
  * instead: this writes what onnx-proto's message classes (ONNX 1.10) hold, with all payloads embedded. Metadata of graph
  * and nodes, which came later, is left out.
+ * @param locationOf tells which tensors are in a file beside the model, and where; by default none
  * @throws InputError for a model with local functions (inline them first) and for what onnx-proto or we do not hold in
  *   full: sparse tensors, opaque types, element types newer than ours
  */
-export function encodeModel(model: Model): Uint8Array {
+export function encodeModel(model: Model, locationOf: LocationOf = () => undefined): Uint8Array {
   if (model.functions.length > 0)
     throw new InputError(model.label, "still has model-local functions", "inline them first");
   return messages()
@@ -30,38 +35,44 @@ export function encodeModel(model: Model): Uint8Array {
       producerVersion: model.producerVersion,
       opsetImport: [...model.opsetImports].map(([domain, version]) => ({ domain, version })),
       metadataProps: [...model.metadata].map(([key, value]) => ({ key, value })),
-      graph: graphProto(model.graph),
+      graph: graphProto(model.graph, locationOf),
     })
     .finish();
 }
 
-function graphProto(graph: Graph): onnx.IGraphProto {
+/** Where a tensor's bytes are beside the model; undefined for those in it. */
+type LocationOf = (tensor: Tensor) => ExternalLocation | undefined;
+
+function graphProto(graph: Graph, locationOf: LocationOf): onnx.IGraphProto {
   const [sparse] = graph.sparseInitializers;
   if (sparse !== undefined) {
     throw new InputError(`initializer "${sparse.name}"`, "is sparse, which cannot be written to a new model");
   }
   return {
     name: graph.name,
-    node: graph.nodes.map(nodeProto),
-    initializer: graph.initializers.map(tensorProto),
+    node: graph.nodes.map((node) => nodeProto(node, locationOf)),
+    initializer: graph.initializers.map((tensor) => tensorProto(tensor, locationOf)),
     input: graph.inputs.map(valueInfoProto),
     output: graph.outputs.map(valueInfoProto),
     valueInfo: graph.valueInfo.map(valueInfoProto),
   };
 }
 
-function nodeProto(node: Node): onnx.INodeProto {
+function nodeProto(node: Node, locationOf: LocationOf): onnx.INodeProto {
   return {
     name: node.name,
     domain: node.domain,
     opType: node.opType,
     input: [...node.inputs],
     output: [...node.outputs],
-    attribute: [...node.attributes].map(([name, attribute]) => ({ name, ...attributeValue(name, attribute) })),
+    attribute: [...node.attributes].map(([name, attribute]) => ({
+      name,
+      ...attributeValue(name, attribute, locationOf),
+    })),
   };
 }
 
-function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProto {
+function attributeValue(name: string, attribute: Attribute, locationOf: LocationOf): onnx.IAttributeProto {
   const { AttributeType } = messages().AttributeProto;
   switch (attribute.kind) {
     case "float":
@@ -73,7 +84,7 @@ function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProt
     case "tensor":
       return { type: AttributeType.TENSOR, t: tensorProto(attribute.value) };
     case "graph":
-      return { type: AttributeType.GRAPH, g: graphProto(attribute.value) };
+      return { type: AttributeType.GRAPH, g: graphProto(attribute.value, locationOf) };
     case "type":
       return { type: AttributeType.TYPE_PROTO, tp: typeProto(attribute.value) ?? null };
     case "floats":
@@ -83,9 +94,9 @@ function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProt
     case "strings":
       return { type: AttributeType.STRINGS, strings: [...attribute.value] };
     case "tensors":
-      return { type: AttributeType.TENSORS, tensors: attribute.value.map(tensorProto) };
+      return { type: AttributeType.TENSORS, tensors: attribute.value.map((tensor) => tensorProto(tensor)) };
     case "graphs":
-      return { type: AttributeType.GRAPHS, graphs: attribute.value.map(graphProto) };
+      return { type: AttributeType.GRAPHS, graphs: attribute.value.map((graph) => graphProto(graph, locationOf)) };
     case "types":
       return { type: AttributeType.TYPE_PROTOS, typeProtos: attribute.value.map((type) => typeProto(type) ?? {}) };
     case "sparse-tensor":
@@ -95,14 +106,23 @@ function attributeValue(name: string, attribute: Attribute): onnx.IAttributeProt
   }
 }
 
-function tensorProto(tensor: Tensor): onnx.ITensorProto {
+function tensorProto(tensor: Tensor, locationOf: LocationOf = () => undefined): onnx.ITensorProto {
   const { name, shape, dataType, payload } = tensor;
   if (dataType === "undefined") {
     throw new InputError(`tensor "${name}"`, "has an unknown element type, which cannot be written to a new model");
   }
+  const location = locationOf(tensor);
+  if (location !== undefined) {
+    const { file, offset, length } = location;
+    const externalData = Object.entries({ location: file, offset, length }).map(([key, value]) => ({
+      key,
+      value: String(value),
+    }));
+    return { name, dims: [...shape], dataType: dataTypeCode(dataType), dataLocation: EXTERNAL, externalData };
+  }
   const values =
-    dataType === "string" && payload.kind === "typed"
-      ? { stringData: payload.ranges.map(readRange) }
+    dataType === "string"
+      ? { stringData: payload.kind === "typed" ? payload.ranges.map(readRange) : [] }
       : { rawData: rawBytes(tensor) };
   return { name, dims: [...shape], dataType: dataTypeCode(dataType), ...values };
 }

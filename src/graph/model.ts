@@ -107,6 +107,26 @@ export function describeNode(node: Pick<Node, "name" | "opType" | "outputs">): s
   return `${node.opType} "${node.name === "" ? (node.outputs.find((name) => name !== "") ?? "") : node.name}"`;
 }
 
+/** A node that hands a value on under another name. */
+export function identityNode(
+  name: string,
+  input: string,
+  output: string,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Node {
+  const attributes = new Map<string, Attribute>();
+  return {
+    name,
+    domain: "",
+    opType: "Identity",
+    overload: "",
+    inputs: [input],
+    outputs: [output],
+    attributes,
+    metadata,
+  };
+}
+
 /** An int attribute as a number, `fallback` where it is absent. 64-bit extremes come out as the nearest safe integer. */
 export function integerAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes.get(name);

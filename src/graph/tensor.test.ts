@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { memoryBytes } from "./bytes.js";
 import { dataTypeCode, type DataType } from "./data-type.js";
-import { rawBytes, rawByteLength, readIntegers, type Tensor, tensorFrom, typedFieldOf } from "./tensor.js";
+import {
+  numberTensor,
+  rawBytes,
+  rawByteLength,
+  readFloats,
+  readIntegers,
+  readNumbers,
+  type Tensor,
+  tensorFrom,
+  typedFieldOf,
+} from "./tensor.js";
 import { refusal } from "./testing/input-error.js";
 import { readTensor } from "./testing/models.js";
 import { bytes, double, doubles, float, floats, int, varints } from "./testing/protobuf.js";
@@ -135,4 +145,61 @@ it("strings and absent values have no raw bytes", () => {
   expect(refusal(() => rawBytes(stored("string", [1], bytes(6, "a"))))).toMatch(/holds strings/);
   const absent: Tensor = { name: "s", dataType: "float32", shape: [2 ** 40], payload: { kind: "none" } };
   expect(refusal(() => rawBytes(absent))).toMatch(/tensor "s": has no values at hand/);
+});
+
+describe("half precision", () => {
+  const bitsOf = (dataType: DataType, number: number) =>
+    new Uint16Array(Uint8Array.from(rawBytes(numberTensor("t", dataType, [], [number]))).buffer)[0];
+
+  it.each([
+    [0.1, 0x2e66],
+    [-0.1, 0xae66],
+    [1 / 3, 0x3555],
+    [-0, 0x8000],
+    // Ties go to the even neighbour.
+    [2049, 0x6800],
+    [2051, 0x6802],
+    [1.00048828125, 0x3c00],
+    [1.00146484375, 0x3c02],
+    // Numbers without the implicit 1, and what is too small even for these.
+    [6e-8, 1],
+    [2.98e-8, 0],
+    [6.097555160522461e-5, 0x3ff],
+    [6.103515625e-5, 0x400],
+    // Where infinity begins.
+    [65519.99, 0x7bff],
+    [65520, 0x7c00],
+    [-1e6, 0xfc00],
+    [Infinity, 0x7c00],
+  ])("float16 rounds %d as NumPy does", (number, bits) => {
+    expect(bitsOf("float16", number)).toBe(bits);
+  });
+
+  it.each([
+    [0.1, 0x3dcd],
+    [-0.1, 0xbdcd],
+    [1 / 3, 0x3eab],
+    [-0, 0x8000],
+    [257, 0x4380],
+    [259, 0x4382],
+    [1.00390625, 0x3f80],
+    [1.01171875, 0x3f82],
+    [1e-40, 1],
+    [3.3895313892515355e38, 0x7f7f],
+    [3.4e38, 0x7f80],
+    [Infinity, 0x7f80],
+  ])("bfloat16 rounds %d as PyTorch does", (number, bits) => {
+    expect(bitsOf("bfloat16", number)).toBe(bits);
+  });
+
+  it.each(["float16", "bfloat16"] as const)("every %s is read and written as itself", (dataType) => {
+    const all = tensorFrom("t", dataType, [65536], bytesOf(Uint16Array.from({ length: 65536 }, (_, bits) => bits)));
+    const numbers = readNumbers(all) ?? [];
+    const written = new Uint16Array(Uint8Array.from(rawBytes(numberTensor("t", dataType, [65536], numbers))).buffer);
+    const isItself = numbers.map((number, bits) => written[bits] === bits || Number.isNaN(number));
+    expect(isItself.indexOf(false)).toBe(-1);
+    expect(Array.from(readFloats(all, "float64"))).toEqual(numbers);
+    expect(Array.from(readFloats(all, "float32"))).toEqual(numbers);
+    expect(readNumbers(numberTensor("t", dataType, [], [Number.NaN]))).toEqual([Number.NaN]);
+  });
 });

@@ -194,16 +194,26 @@ export function readFloats(tensor: Tensor, type: "float32" | "float64"): Float32
   if (!isFloatingPoint(dataType)) {
     throw new InputError(`tensor "${tensor.name}"`, `holds ${dataType}, real numbers were expected`);
   }
-  if (dataType !== type) {
-    const numbers = readNumbers(tensor) ?? [];
-    return type === "float32" ? Float32Array.from(numbers) : Float64Array.from(numbers);
-  }
   // A copy has the alignment that the array needs.
   const { buffer } = Uint8Array.from(rawBytes(tensor));
-  return type === "float32" ? new Float32Array(buffer) : new Float64Array(buffer);
+  const own = floatArray(dataType, buffer);
+  if (dataType === type && !(own instanceof Uint16Array)) return own;
+  const floats = type === "float32" ? new Float32Array(own.length) : new Float64Array(own.length);
+  const widened = dataType === "float16" ? float16 : dataType === "bfloat16" ? bfloat16 : (number: number) => number;
+  for (const [index, number] of own.entries()) floats[index] = widened(number);
+  return floats;
 }
 
-/** A constant of these numbers; row-major. @throws InputError for types that JavaScript has no arrays for */
+/** The elements as they are stored: half-precision numbers by their bits. */
+function floatArray(dataType: DataType, buffer: ArrayBuffer): Float32Array | Float64Array | Uint16Array {
+  if (dataType === "float32") return new Float32Array(buffer);
+  return dataType === "float64" ? new Float64Array(buffer) : new Uint16Array(buffer);
+}
+
+/**
+ * A constant of these numbers, row-major; those that float16 or bfloat16 cannot hold are rounded, ties to even.
+ * @throws InputError for types that are no numbers of whole bytes
+ */
 export function numberTensor(
   name: string,
   dataType: DataType,
@@ -253,6 +263,10 @@ function typedArray(dataType: DataType, numbers: readonly number[]): ArrayBuffer
       return Float32Array.from(numbers);
     case "float64":
       return Float64Array.from(numbers);
+    case "float16":
+      return Uint16Array.from(numbers, float16Bits);
+    case "bfloat16":
+      return Uint16Array.from(numbers, bfloat16Bits);
     case "int64":
       return BigInt64Array.from(numbers, BigInt);
     case "uint64":
@@ -261,6 +275,10 @@ function typedArray(dataType: DataType, numbers: readonly number[]): ArrayBuffer
       return Int32Array.from(numbers);
     case "uint32":
       return Uint32Array.from(numbers);
+    case "int16":
+      return Int16Array.from(numbers);
+    case "uint16":
+      return Uint16Array.from(numbers);
     case "int8":
       return Int8Array.from(numbers);
     case "uint8":
@@ -282,4 +300,29 @@ function float16(bits: number): number {
 /** The upper half of a float32. */
 function bfloat16(bits: number): number {
   return new Float32Array(Uint32Array.of(bits << 16).buffer)[0] ?? 0;
+}
+
+/** The number in binary16, ties to even: of all that is too large, infinity. */
+function float16Bits(number: number): number {
+  const sign = number < 0 || Object.is(number, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(number);
+  if (Number.isNaN(number)) return 0x7e00;
+  // Half a unit in the last place above the greatest number, 65504, rounds up.
+  if (magnitude >= 65520) return sign | 0x7c00;
+  const exponent = Math.max(Math.floor(Math.log2(magnitude)), -14);
+  // A fraction of 1024 carries over into the exponent, as it should.
+  return sign + (exponent + 14) * 1024 + roundedToEven(magnitude * 2 ** (10 - exponent));
+}
+
+/** The upper half of the float32 that the number is, ties to even. */
+function bfloat16Bits(number: number): number {
+  if (Number.isNaN(number)) return 0x7fc0;
+  const [bits = 0] = new Uint32Array(Float32Array.of(number).buffer);
+  return roundedToEven(bits / 65536);
+}
+
+function roundedToEven(number: number): number {
+  const floor = Math.floor(number);
+  const rest = number - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }

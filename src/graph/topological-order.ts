@@ -1,3 +1,6 @@
+import { InputError } from "./errors.js";
+import { describeNode, type Node } from "./model.js";
+
 /**
  * Items after all that they depend on; an order that is valid already stays as it is.
  * @param onCycle gets items of which each depends on the next, and the last on the first
@@ -32,4 +35,11 @@ export function topologicalOrder<T>(
     }
   }
   return order;
+}
+
+/** What to say of nodes that form a cycle. @param where the graph or file that they are in */
+export function cycleError(where: string, cycle: readonly Node[]): InputError {
+  const names = cycle.slice(0, 4).map(describeNode).join(" <- ");
+  const more = cycle.length > 4 ? ` and ${cycle.length - 4} more` : "";
+  return new InputError(where, `its nodes form a cycle: ${names}${more}`, "an ONNX graph must have none");
 }

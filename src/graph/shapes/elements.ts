@@ -11,14 +11,16 @@ export type Elements = readonly Element[];
 const mostFloats = 16;
 
 /** The shape where all extents are numbers. */
-export function staticShape(shape: Shape | undefined): readonly number[] | undefined {
+function staticShape(shape: Shape | undefined): readonly number[] | undefined {
   return shape?.every((extent) => typeof extent === "number") === true ? shape : undefined;
 }
 
 /** The shape of a tensor that is small enough for its elements to be followed. */
 export function followedShape(shape: Shape | undefined): readonly number[] | undefined {
   const numbers = staticShape(shape);
-  return numbers !== undefined && elementCount(numbers) <= mostElements ? numbers : undefined;
+  // Also no extent of an empty tensor may be greater.
+  const isSmall = numbers !== undefined && Math.max(elementCount(numbers), ...numbers) <= mostElements;
+  return isSmall ? numbers : undefined;
 }
 
 /** What is known of a tensor's elements; those of small float constants are read here. */

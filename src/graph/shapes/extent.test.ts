@@ -69,10 +69,15 @@ const { computed } = fc.letrec<{ computed: Computed }>((tie) => ({
     pair(tie, multiply, (a, b) => a * b),
     pair(tie, maximum, Math.max),
     pair(tie, minimum, Math.min),
-    fc.tuple(tie("computed"), fc.integer({ min: 1, max: 9 })).map(([a, b]) => ({
-      extent: floorDivide(a.extent, b),
-      value: (numbers: ReadonlyMap<string, number>) => Math.floor(a.value(numbers) / b),
-    })),
+    fc
+      .tuple(
+        tie("computed"),
+        fc.integer({ min: -3, max: 9 }).filter((b) => b !== 0),
+      )
+      .map(([a, b]) => ({
+        extent: floorDivide(a.extent, b),
+        value: (numbers: ReadonlyMap<string, number>) => Math.floor(a.value(numbers) / b),
+      })),
     fc.tuple(tie("computed"), fc.integer({ min: 1, max: 9 })).map(([a, b]) => ({
       extent: ceilDivide(a.extent, b),
       value: (numbers: ReadonlyMap<string, number>) => Math.ceil(a.value(numbers) / b),

@@ -94,8 +94,10 @@ function withoutAtoms(monomial: string, divisor: string): string | undefined {
   return left.join("*");
 }
 
-/** ⌊a / b⌋, for positive b. */
+/** ⌊a / b⌋; 0 for b = 0, by which no operator that runs divides. A symbolic b is taken to be positive. */
 export function floorDivide(a: Extent, b: Extent): Extent {
+  if (b === 0) return 0;
+  if (typeof b === "number" && b < 0) return floorDivide(multiply(a, -1), -b);
   if (typeof a === "number" && typeof b === "number") return Math.floor(a / b) + 0;
   const exact = divideExactly(a, b);
   if (exact !== undefined) return exact;

@@ -9,7 +9,7 @@ import {
   type Node,
   type ValueType,
 } from "../model.js";
-import { topologicalOrder } from "../topological-order.js";
+import { cycleError, topologicalOrder } from "../topological-order.js";
 import { completedByType, factsOfType } from "./declared-facts.js";
 import { type Extent, extentOf, type Shape, symbol, symbolsOf } from "./extent.js";
 import { type Facts, tensorFacts, unknownFacts } from "./facts.js";
@@ -139,13 +139,7 @@ export function nodesInOrder(graph: Graph, defined: { has(name: string): boolean
       .map((name) => producers.get(name))
       .filter((producer) => producer !== undefined);
   return topologicalOrder(graph.nodes, dependencies, (cycle) => {
-    const names = cycle.slice(0, 4).map(describeNode).join(" <- ");
-    const more = cycle.length > 4 ? ` and ${cycle.length - 4} more` : "";
-    throw new InputError(
-      `graph "${graph.name}"`,
-      `its nodes form a cycle: ${names}${more}`,
-      "an ONNX graph must have none",
-    );
+    throw cycleError(`graph "${graph.name}"`, cycle);
   });
 }
 

@@ -4,6 +4,7 @@ import {
   type Attribute,
   describeNode,
   type Graph,
+  identityNode,
   type Model,
   type ModelFunction,
   type Node,
@@ -126,7 +127,8 @@ class Inliner {
       const source = passed.get(name);
       if (output === "") continue;
       if (source === undefined) passed.set(name, output);
-      else if (source !== "") copies.push(identityNode(node, `${prefix}:${name}`, source, output));
+      // A function may return one of its inputs, or one value twice: no node of its body makes that output.
+      else if (source !== "") copies.push(identityNode(`${prefix}:${name}`, source, output, node.metadata));
     }
     const renaming: Renaming = {
       value: (name) => {
@@ -144,20 +146,6 @@ class Inliner {
     this.#active.pop();
     return [...body, ...copies];
   }
-}
-
-/** A function may return one of its inputs, or one value twice: no node of its body makes that output. */
-function identityNode(call: Node, name: string, input: string, output: string): Node {
-  return {
-    name,
-    domain: "",
-    opType: "Identity",
-    overload: "",
-    inputs: [input],
-    outputs: [output],
-    attributes: new Map(),
-    metadata: call.metadata,
-  };
 }
 
 /** All names of values in a graph and in the bodies inside it. */

@@ -71,33 +71,24 @@ function concat(context: ShapeContext): readonly Facts[] {
   const inputs = context.inputs.map((_, index) => context.input(index));
   const dataType = commonType(inputs, context);
   const shapes = inputs.map(({ shape }) => shape).filter((shape) => shape !== undefined);
-  const [first, ...others] = shapes.filter((shape) => !isNothing(shape));
-  if (first === undefined) {
-    return [shapes.length === inputs.length ? tensorFacts(dataType, [0], []) : tensorFacts(dataType, undefined)];
-  }
+  const [first] = shapes;
+  if (first === undefined) return [tensorFacts(dataType, undefined)];
   const axis = normalizedAxis(integerAttribute(context.node, "axis", 0), first.length, context);
-  let shape: readonly Extent[] = first;
-  for (const other of others) {
-    if (other.length !== first.length) context.fail(`cannot join ${shapes.map(formatShape).join(" and ")}`);
-    shape = shape.map((extent, position) => {
-      const second = other[position] ?? 1;
-      return position === axis ? add(extent, second) : equalExtent(extent, second, context);
-    });
-  }
-  if (shapes.length < inputs.length) shape = shape.with(axis, context.unknownExtent(0, axis));
+  const fail = (): never => context.fail(`cannot join ${shapes.map(formatShape).join(" and ")} along axis ${axis}`);
+  if (shapes.some(({ length }) => length !== first.length)) fail();
+  // The runtime lets empty tensors take part, whatever their other extents.
+  const [full = first, ...others] = shapes.filter((shape) => !shape.includes(0));
+  const common = (a: Shape, b: Shape): Shape =>
+    a.map((extent, of) => (of === axis ? extent : equalExtent(extent, b[of] ?? 1, { fail })));
+  const isComplete = shapes.length === inputs.length;
+  const length = isComplete ? shapes.map((each) => each[axis] ?? 1).reduce(add) : context.unknownExtent(0, axis);
+  const shape = others.reduce(common, full).with(axis, length);
   return [tensorFacts(dataType, shape, joined(inputs, shape, axis))];
-}
-
-/** PyTorch and the runtime let an empty tensor of one axis take part, whatever the rank of the others. */
-function isNothing(shape: Shape): boolean {
-  return shape.length === 1 && shape[0] === 0;
 }
 
 function joined(inputs: readonly Facts[], shape: Shape, axis: number): Elements | undefined {
   if (!inputs.some(({ elements }) => elements !== undefined)) return undefined;
-  const parts = inputs
-    .map((facts) => ({ shape: facts.shape ?? [], elements: knownOrNulls(facts) }))
-    .filter((part) => !isNothing(part.shape));
+  const parts = inputs.map((facts) => ({ shape: facts.shape ?? [], elements: knownOrNulls(facts) }));
   return elementsAt(shape, (index) => {
     let position = index[axis] ?? 0;
     for (const part of parts) {

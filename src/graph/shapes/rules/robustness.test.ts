@@ -82,7 +82,7 @@ it.each([...shapeRules.keys()])("%s gives facts or one clear error, whatever it 
             expect(elements?.every((each) => typeof each !== "number" || Number.isFinite(each))).not.toBe(false);
             const isStatic = shape?.every((each) => typeof each === "number");
             if (elements !== undefined && isStatic === true)
-              expect(elements.length).toBe(shape?.reduce((a: number, b) => a * Number(b), 1));
+              expect(elements.length).toBe(shape.reduce((a, b) => a * b, 1));
           }
         } catch (error) {
           if (!(error instanceof InputError)) throw error;

@@ -1,0 +1,184 @@
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { float32Tensor, graphBuilder, modelOf } from "../src/graph/builder.js";
+import { encodeModel } from "../src/graph/encode-model.js";
+import { readModel } from "../src/graph/read-model.js";
+import { repeatedNodes } from "../src/graph/testing/repeated-nodes.js";
+import type { Contract } from "../src/passes/training/contract.js";
+import { commandLine } from "./testing/command-line.js";
+
+const { run, path, expectRefusal } = commandLine();
+const mlp = resolve("fixtures/pytorch/mlp.torchscript.onnx");
+const lenet = resolve("fixtures/pytorch/lenet.torchscript.onnx");
+
+function contractIn(folder: string): Contract {
+  return JSON.parse(readFileSync(path(`${folder}/contract.json`), "utf8")) as Contract;
+}
+
+/** Writes a model around x [batch, 4] and a weight [4, 3]. */
+function written(name: string, build: (graph: ReturnType<typeof graphBuilder>, product: string) => void): string {
+  const graph = graphBuilder("model");
+  graph.input("x", "float32", ["batch", 4]);
+  graph.initializer(float32Tensor("weight", [4, 3]));
+  const product = graph.node("MatMul", ["x", "weight"], {}, { name: "product" });
+  build(graph, product);
+  writeFileSync(path(name), encodeModel(modelOf(graph.graph())));
+  return name;
+}
+
+describe("rewrite", () => {
+  it("writes the artifacts and a contract that names all their inputs and outputs", () => {
+    const { status, stderr, stdout } = run("rewrite", mlp, "--loss", "mse", "-o", "mlp");
+    expect([status, stdout]).toEqual([0, ""]);
+    expect(stderr.trim().split("\n")).toEqual([
+      "wrote mlp/gradient.onnx",
+      "wrote mlp/eval.onnx",
+      "wrote mlp/contract.json",
+    ]);
+    const contract = contractIn("mlp");
+    expect(contract).toMatchObject({
+      format: "caadam-training-contract",
+      version: 1,
+      model: { file: "mlp.torchscript.onnx", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+      loss: { name: "mse", output: "output", weight: 1 },
+      optimizer: { name: "caadam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+    });
+    expect(contract.parameters.map(({ name }) => name)).toEqual([
+      "fc1.weight",
+      "fc1.bias",
+      "fc2.weight",
+      "fc2.bias",
+      "fc3.weight",
+      "fc3.bias",
+    ]);
+    expect(contract.artifacts.gradient?.inputs.slice(0, 3)).toEqual([
+      { name: "x", role: "feature", dtype: "float32", shape: ["batch", 8] },
+      { name: "target", role: "target", dtype: "float32", shape: ["batch", 1] },
+      { name: "fc1.weight", role: "parameter", of: "fc1.weight", dtype: "float32", shape: [64, 8] },
+    ]);
+    expect(contract.artifacts.gradient?.outputs.slice(0, 2)).toEqual([
+      { name: "loss", role: "loss", dtype: "float32", shape: [] },
+      { name: "fc1.weight.grad", role: "gradient", of: "fc1.weight", dtype: "float32", shape: [64, 8] },
+    ]);
+    for (const artifact of Object.values(contract.artifacts)) {
+      const { graph } = readModel(path(`mlp/${artifact.file}`));
+      expect(graph.inputs.map(({ name }) => name)).toEqual(artifact.inputs.map(({ name }) => name));
+      expect(graph.outputs.map(({ name }) => name)).toEqual(artifact.outputs.map(({ name }) => name));
+    }
+  });
+
+  it("emits no backward node before the only layer that is trained", () => {
+    run("rewrite", lenet, "--loss", "softmax-cross-entropy", "--freeze", "*", "--train", "fc3.*", "-o", "head");
+    const { graph } = readModel(path("head/gradient.onnx"));
+    const backward = graph.nodes.filter(({ name }) => name.startsWith("gradient/")).map(({ name }) => name);
+    expect(backward.length).toBeGreaterThan(0);
+    expect(backward.filter((name) => /conv|fc1|fc2/i.test(name))).toEqual([]);
+    expect(contractIn("head").parameters.map(({ name }) => name)).toEqual(["fc3.weight", "fc3.bias"]);
+  });
+
+  it("emits nothing twice", () => {
+    run("rewrite", lenet, "--loss", "softmax-cross-entropy", "-o", "lenet");
+    expect(repeatedNodes(readModel(path("lenet/gradient.onnx")).graph)).toEqual([]);
+  });
+
+  it("writes only what is asked for", () => {
+    const { stderr } = run("rewrite", mlp, "--loss", "mae", "--emit", "eval", "-o", "only-eval");
+    expect(stderr).not.toContain("gradient.onnx");
+    expect(Object.keys(contractIn("only-eval").artifacts)).toEqual(["eval"]);
+  });
+
+  it("refuses what cannot be, in one line", () => {
+    expectRefusal(["rewrite", mlp, "-o", "out"], /--loss: is missing; name one of mse, /);
+    expectRefusal(["rewrite", mlp, "--loss", "mean", "-o", "out"], /--loss mean: is none of mse, /);
+    expectRefusal(["rewrite", mlp, "--loss", "mse"], /output/);
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "mse", "--emit", "step,gradien", "-o", "out"],
+      /--emit .*: is none of gradient, eval/,
+    );
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "nothing=mse", "-o", "out"],
+      /names no output of the model; its outputs are "/,
+    );
+    expectRefusal(["rewrite", mlp, "--loss", "mse", "--freeze", "conv*", "-o", "out"], /--freeze "conv\*".*match/);
+    expectRefusal(["rewrite", mlp, "--loss", "mse", "--freeze", "*", "-o", "out"], /no parameters left/);
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "mse", "--label-smoothing", "0.1", "-o", "out"],
+      /--label-smoothing: means nothing to the loss mse/,
+    );
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "mse", "--reduction", "none", "-o", "out"],
+      /--reduction none: gives a loss of shape \[batch, 1\]/,
+    );
+    expectRefusal(["rewrite", mlp, "--loss-output", "output", "-o", "out"], /a loss is one number/);
+    expectRefusal(["rewrite", mlp, "--loss-output", "nothing", "-o", "out"], /names no value/);
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "mse", "--loss-weight", "output=1", "-o", "out"],
+      /names no output that has a loss/,
+    );
+    expectRefusal(
+      ["rewrite", lenet, "--loss", "softmax-cross-entropy", "--class-weights", "1,2", "-o", "out"],
+      /--class-weights: are 2, but .* has 10 classes/,
+    );
+    expectRefusal(
+      ["rewrite", lenet, "--loss", "softmax-cross-entropy", "--class-axis", "4", "-o", "out"],
+      /no classes on axis 4/,
+    );
+  });
+
+  it("refuses to overwrite the model", () => {
+    copyFileSync(mlp, path("gradient.onnx"));
+    expectRefusal(["rewrite", "gradient.onnx", "--loss", "mse", "-o", "."], /gradient\.onnx would overwrite the model/);
+  });
+
+  it("refuses options out of range", () => {
+    const refused = (option: string, value: string, message: RegExp) =>
+      expectRefusal(["rewrite", lenet, "--loss", "softmax-cross-entropy", option, value, "-o", "out"], message);
+    refused("--label-smoothing", "1.5", /--label-smoothing 1\.5: is out of range: it takes a number from 0 to 1/);
+    refused("--ignore-index", "0.5", /--ignore-index 0\.5: is out of range: it takes a whole number/);
+    refused("--class-weights", "1,-2", /--class-weights -2: is out of range/);
+    refused("--class-weights", "1,x", /--class-weights "x": is not a number/);
+  });
+
+  it("refuses an operator without a gradient, and names the parameters behind it", () => {
+    const model = written("custom.onnx", (graph, product) => {
+      graph.output(graph.node("Magic", [product], {}, { name: "magic", domain: "com.example" }), "float32", [
+        "batch",
+        3,
+      ]);
+    });
+    expectRefusal(
+      ["rewrite", model, "--loss", "mse", "-o", "out"],
+      /Magic "magic": there is no gradient rule for the operator com\.example\.Magic, behind which are "weight"; .*--freeze/,
+    );
+  });
+
+  it("refuses a loss on labels, and one that no parameter reaches", () => {
+    const labels = written("labels.onnx", (graph, product) => {
+      graph.output(graph.node("ArgMax", [product], { axis: 1 }), "int64", ["batch", 1]);
+    });
+    expectRefusal(
+      ["rewrite", labels, "--loss", "mse", "-o", "out"],
+      /needs? .*real numbers|real numbers, which a loss needs/,
+    );
+    const unreached = written("unreached.onnx", (graph, product) => {
+      graph.output(product, "float32", ["batch", 3]);
+      graph.output(graph.node("Relu", ["x"], {}, { name: "other" }), "float32", ["batch", 4]);
+    });
+    expectRefusal(
+      ["rewrite", unreached, "--loss", "other_output_0=mse", "-o", "out"],
+      /no parameter that the loss depends on/,
+    );
+  });
+
+  it("refuses shapes that do not fit together", () => {
+    const model = written("shapes.onnx", (graph, product) => {
+      graph.initializer(float32Tensor("bias", [5]));
+      graph.output(graph.node("Add", [product, "bias"], {}, { name: "sum" }), "float32", ["batch", 3]);
+    });
+    expectRefusal(
+      ["rewrite", model, "--loss", "mse", "-o", "out"],
+      /Add "sum": cannot broadcast \[batch, 3\] with \[5\]/,
+    );
+  });
+});

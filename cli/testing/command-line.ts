@@ -1,0 +1,52 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect } from "vitest";
+
+const main = resolve("dist/cli/main.js");
+
+/** What a command left behind. */
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command line in a temporary folder. */
+export interface CommandLine {
+  /** Runs it as a user does. */
+  readonly run: (...args: readonly string[]) => Finished;
+  /** The path of a file in the folder. */
+  readonly path: (name: string) => string;
+  /** Expects one line, no stack, exit code 2, nothing on standard output, no new files. */
+  readonly expectRefusal: (args: readonly string[], message: RegExp) => void;
+}
+
+/** A folder for the tests of a file, that goes away with them. */
+export function commandLine(): CommandLine {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "caadam-onnx-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const run = (...args: readonly string[]): Finished => {
+    // Under CI, libraries would like to write colours into pipes.
+    const env = { ...process.env, CI: "true" };
+    return spawnSync(process.execPath, [main, ...args], { cwd: folder, env, encoding: "utf8" });
+  };
+  return {
+    run,
+    path: (name) => join(folder, name),
+    expectRefusal: (args, message) => {
+      const before = readdirSync(folder).toSorted();
+      const { status, stdout, stderr } = run(...args);
+      expect(stderr.trimEnd()).toMatch(message);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect(stderr).not.toMatch(/ {4}at /);
+      expect(stdout).toBe("");
+      expect(status).toBe(2);
+      expect(readdirSync(folder).toSorted()).toEqual(before);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { bodiesOf } from "../../graph/bodies.js";
+import type { Emitter, Value } from "../../graph/emitter.js";
+import { InputError } from "../../graph/errors.js";
+import { describeNode, type Graph } from "../../graph/model.js";
+import type { ArtifactName, ContractArtifact, ContractTensor, TensorRole } from "./contract.js";
+import type { Forward } from "./forward.js";
+import type { EmittedLoss } from "./losses.js";
+
+/** A training graph with its part of the contract. */
+export interface Artifact {
+  readonly graph: Graph;
+  readonly contract: ContractArtifact;
+}
+
+/** A value with its place in the contract. */
+export interface Port {
+  readonly name: string;
+  readonly role: TensorRole;
+  readonly value: Value;
+  readonly of?: string | undefined;
+}
+
+/** What an artifact is fed with; parameters that are not among `parameters` are left out. */
+export function inputPorts(forward: Forward, loss: EmittedLoss, parameters: ReadonlySet<string>): readonly Port[] {
+  const { features, buffers, seed } = forward;
+  return [
+    ...features.map((value): Port => ({ name: value.name, role: "feature", value })),
+    ...loss.targets.map((value): Port => ({ name: value.name, role: "target", value })),
+    ...[...forward.parameters].flatMap(([name, value]): Port[] =>
+      parameters.has(name) ? [{ name: value.name, role: "parameter", value, of: name }] : [],
+    ),
+    ...buffers.map(({ name, value }): Port => ({ name: value.name, role: "buffer", value, of: name })),
+    ...(seed === undefined ? [] : [{ name: seed.name, role: "seed" as const, value: seed }]),
+  ];
+}
+
+/** The graph of an artifact, its inputs in the order of the contract. */
+export function artifactOf(
+  name: ArtifactName,
+  emitter: Emitter,
+  inputs: readonly Port[],
+  outputs: readonly Port[],
+): Artifact {
+  const built = emitter.graph(name, outputs);
+  const declared = new Map(built.inputs.map((info) => [info.name, info]));
+  const graph = {
+    ...built,
+    inputs: inputs.map((port) => declared.get(port.name) ?? { name: port.name }),
+  };
+  refuseOtherDomains(graph);
+  const named = outputs.map((port, index) => ({ ...port, name: graph.outputs[index]?.name ?? port.name }));
+  return {
+    graph,
+    contract: { file: `${name}.onnx`, inputs: inputs.map(contractTensor), outputs: named.map(contractTensor) },
+  };
+}
+
+function contractTensor({ name, role, value, of }: Port): ContractTensor {
+  const { dataType, shape = [] } = value;
+  return { name, role, ...(of === undefined ? {} : { of }), dtype: dataType, shape };
+}
+
+function refuseOtherDomains(graph: Graph): void {
+  for (const node of graph.nodes) {
+    if (node.domain !== "") {
+      const operator = `${node.domain}.${node.opType}`;
+      throw new InputError(
+        describeNode(node),
+        `the operator ${operator} cannot be written in standard ones`,
+        "export the model without it",
+      );
+    }
+    for (const body of bodiesOf(node)) refuseOtherDomains(body);
+  }
+}

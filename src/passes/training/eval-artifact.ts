@@ -1,0 +1,35 @@
+import { Emitter } from "../../graph/emitter.js";
+import type { Graph } from "../../graph/model.js";
+import { type Artifact, artifactOf, inputPorts, type Port } from "./artifact.js";
+import { emitForward, type ParameterType } from "./forward.js";
+import type { TrainingMode } from "./gradient-artifact.js";
+import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
+
+/** From a batch and the parameters to the loss, the predictions and metrics; nothing is dropped, and running statistics are used. */
+export function evalArtifact(
+  graph: Graph,
+  parameters: readonly ParameterType[],
+  specifications: readonly LossSpecification[],
+  { freezeBatchNorm = false }: TrainingMode,
+): Artifact & { readonly loss: EmittedLoss } {
+  const emitter = new Emitter();
+  const forward = emitForward(graph, emitter, {
+    parameters,
+    batchNorm: freezeBatchNorm ? "frozen" : "running",
+    isDropoutActive: false,
+    isDifferentiated: false,
+  });
+  const loss = emitter.scoped("loss", () => emitLosses(specifications, graph, forward, emitter));
+  const lossOutputs = new Set(loss.resolved.flatMap(({ name, output }) => (name === "model" ? [output] : [])));
+  const predictions = graph.outputs.flatMap(({ name }): Port[] => {
+    const value = forward.values.get(name);
+    return value === undefined || lossOutputs.has(name) ? [] : [{ name, role: "prediction", value, of: name }];
+  });
+  const outputs: readonly Port[] = [
+    { name: "loss", role: "loss", value: loss.value },
+    ...predictions,
+    ...[...loss.metrics].map(([name, value]): Port => ({ name, role: "metric", value })),
+  ];
+  const all = new Set(forward.parameters.keys());
+  return { ...artifactOf("eval", emitter, inputPorts(forward, loss, all), outputs), loss };
+}

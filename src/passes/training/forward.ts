@@ -1,0 +1,79 @@
+import type { Emitter, Value } from "../../graph/emitter.js";
+import type { Graph, Node } from "../../graph/model.js";
+import { replay, type Rewrite } from "../../graph/replay.js";
+import { factsOfType } from "../../graph/shapes/declared-facts.js";
+import { symbol } from "../../graph/shapes/extent.js";
+import type { DataType } from "../../graph/data-type.js";
+import { decompose } from "../decompose/index.js";
+import { BatchNormalizations, type BatchNormMode, type Buffer } from "./batch-normalization.js";
+import { dependentOn } from "./dependence.js";
+import { Dropouts } from "./dropout.js";
+
+/** What a parameter is, apart from its values. */
+export interface ParameterType {
+  readonly name: string;
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+}
+
+/** How a model's forward pass is emitted. */
+export interface ForwardOptions {
+  /** The initializers, or constants, that become inputs. */
+  readonly parameters: readonly ParameterType[];
+  readonly batchNorm: BatchNormMode;
+  /** Whether Dropout drops. */
+  readonly isDropoutActive: boolean;
+  /** Whether operators on the way from parameters must have gradients, be it by decomposition. */
+  readonly isDifferentiated: boolean;
+}
+
+/** A model's forward pass in a graph under construction. */
+export interface Forward {
+  readonly features: readonly Value[];
+  /** By their names in the model. */
+  readonly parameters: ReadonlyMap<string, Value>;
+  readonly buffers: readonly Buffer[];
+  /** What random numbers are made from; undefined where there are none. */
+  readonly seed: Value | undefined;
+  /** All values, by their names in the model. */
+  readonly values: ReadonlyMap<string, Value>;
+}
+
+/**
+ * Emits the forward pass of a normalized model, with parameters and running statistics as inputs. Operators that the gradient has to pass
+ * and that have no rule are written in terms of others; so are all operators that are not ai.onnx'.
+ */
+export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOptions): Forward {
+  const initializers = new Set(graph.initializers.map(({ name }) => name));
+  const inputs = new Map(
+    graph.inputs
+      .filter(({ name }) => !initializers.has(name))
+      .map(({ name, type }) => {
+        const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
+        return [name, emitter.input(name, facts)] as const;
+      }),
+  );
+  const parameters = new Map(
+    options.parameters.map(({ name, dataType, shape }) => [name, emitter.input(name, { dataType, shape })] as const),
+  );
+  const batchNormalizations = new BatchNormalizations(graph, options.batchNorm);
+  const dropouts = new Dropouts(emitter, options.isDropoutActive);
+  const dependent = options.isDifferentiated ? dependentOn(new Set(parameters.keys()), graph) : new Set<string>();
+  const needsDecomposition = ({ domain, inputs: names }: Node) =>
+    domain !== "" || names.some((name) => dependent.has(name));
+
+  const rewrite: Rewrite = (replayed) => {
+    const { node } = replayed;
+    const constant = node.opType === "Constant" ? parameters.get(node.outputs[0] ?? "") : undefined;
+    if (constant !== undefined) return [constant];
+    const inMode = batchNormalizations.rewrite(replayed) ?? dropouts.rewrite(replayed);
+    return inMode ?? (needsDecomposition(node) ? decompose(replayed) : undefined);
+  };
+  const values = replay(graph, emitter, inputs, {
+    rewrite,
+    initializer: (tensor, inner) =>
+      parameters.get(tensor.name) ?? batchNormalizations.buffer(tensor, emitter) ?? inner.initializer(tensor),
+  });
+  const { buffers } = batchNormalizations;
+  return { features: [...inputs.values()], parameters, buffers, seed: dropouts.seed, values };
+}

@@ -1,0 +1,80 @@
+import { Emitter, type Value } from "../../graph/emitter.js";
+import { InputError } from "../../graph/errors.js";
+import type { Graph } from "../../graph/model.js";
+import { Operators } from "../../graph/operators.js";
+import { formatShape } from "../../graph/shapes/shape-math.js";
+import { differentiate } from "../gradient/differentiate.js";
+import { type Artifact, artifactOf, inputPorts, type Port } from "./artifact.js";
+import { emitForward, type ParameterType } from "./forward.js";
+import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
+
+/** What training does to layers that behave differently in training. */
+export interface TrainingMode {
+  /** Batch normalization keeps the statistics that the file has. By default it takes those of the batch. */
+  readonly freezeBatchNorm?: boolean;
+  /** Dropout drops nothing in training either. */
+  readonly noDropout?: boolean;
+}
+
+/** The artifact, its loss, and the parameters that the loss reaches. */
+export interface GradientArtifact extends Artifact {
+  readonly loss: EmittedLoss;
+  readonly reached: ReadonlySet<string>;
+}
+
+/**
+ * From a batch and the parameters to the loss, its gradients and the running statistics after the batch.
+ * @throws InputError for a loss that is not one number or that no parameter reaches, and for an operator without a gradient in its way
+ */
+export function gradientArtifact(
+  graph: Graph,
+  candidates: readonly ParameterType[],
+  specifications: readonly LossSpecification[],
+  { freezeBatchNorm = false, noDropout = false }: TrainingMode,
+): GradientArtifact {
+  const emitter = new Emitter();
+  const forward = emitForward(graph, emitter, {
+    parameters: candidates,
+    batchNorm: freezeBatchNorm ? "frozen" : "training",
+    isDropoutActive: !noDropout,
+    isDifferentiated: true,
+  });
+  const loss = emitter.scoped("loss", () => emitLosses(specifications, graph, forward, emitter));
+  const g = new Operators(emitter);
+  requireScalar(loss.value);
+  const towards = [...forward.parameters];
+  const gradients = differentiate(g, {
+    seeds: [{ value: loss.value, gradient: g.onesLike(loss.value) }],
+    towards: towards.map(([, value]) => value),
+  });
+  const reached = towards.flatMap(([name, value], index) => {
+    const gradient = gradients[index];
+    return gradient === undefined ? [] : [{ name, value, gradient }];
+  });
+  if (reached.length === 0) throw new InputError(`model "${graph.name}"`, "has no parameter that the loss depends on");
+  const updated = forward.buffers.flatMap(({ name, updated: value }): Port[] =>
+    value === undefined ? [] : [{ name: `${name}.updated`, role: "buffer", value, of: name }],
+  );
+  const outputs: readonly Port[] = [
+    { name: "loss", role: "loss", value: loss.value },
+    ...reached.map(({ name, gradient }): Port => ({
+      name: `${name}.grad`,
+      role: "gradient",
+      value: gradient,
+      of: name,
+    })),
+    ...updated,
+  ];
+  const names = new Set(reached.map(({ name }) => name));
+  return { ...artifactOf("gradient", emitter, inputPorts(forward, loss, names), outputs), loss, reached: names };
+}
+
+function requireScalar({ shape }: Value): void {
+  if (shape?.every((extent) => extent === 1) === false) {
+    throw new InputError(
+      "--reduction none",
+      `gives a loss of shape ${formatShape(shape)}, and gradients are those of one number`,
+      "use mean or sum",
+    );
+  }
+}
