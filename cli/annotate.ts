@@ -7,6 +7,7 @@ import {
   type ExportFormat,
   exportFormats,
   InputError,
+  isSameFile,
   readModel,
   type ScaleTable,
   scalesOf,
@@ -16,15 +17,7 @@ import {
   tableFormats,
   writeFile,
 } from "../src/index.js";
-import {
-  type conventionNames,
-  file,
-  isSameFile,
-  scaleOptions,
-  strategyNames,
-  summaries,
-  trainabilityOptions,
-} from "./options.js";
+import { type conventionNames, file, scaleOptions, strategyNames, summaries, trainabilityOptions } from "./options.js";
 import { comparisonReport, scaleReport, sortedTable, sortOrders } from "./scale-report.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 

@@ -1,5 +1,3 @@
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { conventions, InputError, strategies } from "../src/index.js";
 
 export const strategyNames = [...strategies.keys()];
@@ -19,7 +17,9 @@ export const file = { type: "string", requiresArg: true } as const;
 
 /** An option that takes a number. */
 export function number(name: string, describe: string) {
-  return { type: "string", requiresArg: true, coerce: (text: string) => toNumber(name, text), describe } as const;
+  // Text to the parser, so that what is no number can be repeated to the person; a number to the help text.
+  const type = { type: "string", number: true, requiresArg: true } as const;
+  return { ...type, coerce: (text: string) => toNumber(name, text), describe } as const;
 }
 
 /** How scales are computed. */
@@ -50,16 +50,4 @@ export function toNumber(option: string, text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (Number.isNaN(value)) throw new InputError(`--${option} "${text}"`, "is not a number");
   return value;
-}
-
-/** Whether two paths lead to one file, links followed. */
-export function isSameFile(a: string, b: string): boolean {
-  const real = (path: string) => {
-    try {
-      return realpathSync(path);
-    } catch {
-      return resolve(path);
-    }
-  };
-  return real(a) === real(b);
 }

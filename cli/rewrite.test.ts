@@ -111,14 +111,17 @@ describe("rewrite", () => {
       /--reduction none: gives a loss of shape \[batch, 1\]/,
     );
     expectRefusal(["rewrite", mlp, "--loss-output", "output", "-o", "out"], /a loss is one number/);
-    expectRefusal(["rewrite", mlp, "--loss-output", "nothing", "-o", "out"], /names no value/);
     expectRefusal(
-      ["rewrite", mlp, "--loss", "mse", "--loss-weight", "output=1", "-o", "out"],
-      /names no output that has a loss/,
+      ["rewrite", mlp, "--loss-output", "nothing", "-o", "out"],
+      /--loss-output nothing: names no output of the model; its outputs are "output"/,
+    );
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "output=mse", "--loss-weight", "other=1", "-o", "out"],
+      /--loss-weight other: names no output that has a loss/,
     );
     expectRefusal(
       ["rewrite", lenet, "--loss", "softmax-cross-entropy", "--class-weights", "1,2", "-o", "out"],
-      /--class-weights: are 2, but .* has 10 classes/,
+      /--class-weights: names 2 weights, but .* has 10 classes/,
     );
     expectRefusal(
       ["rewrite", lenet, "--loss", "softmax-cross-entropy", "--class-axis", "4", "-o", "out"],
@@ -128,7 +131,43 @@ describe("rewrite", () => {
 
   it("refuses to overwrite the model", () => {
     copyFileSync(mlp, path("gradient.onnx"));
-    expectRefusal(["rewrite", "gradient.onnx", "--loss", "mse", "-o", "."], /gradient\.onnx would overwrite the model/);
+    expectRefusal(
+      ["rewrite", "gradient.onnx", "--loss", "mse", "-o", "."],
+      /gradient\.onnx: would overwrite the model/,
+    );
+  });
+
+  it("takes the only loss without an output for the output that a weight names", () => {
+    run("rewrite", mlp, "--loss", "mse", "--loss-weight", "output=0.5", "-o", "weighed");
+    expect(contractIn("weighed").loss).toEqual({ name: "mse", output: "output", weight: 0.5 });
+    const model = written("heads.onnx", (graph, product) => {
+      graph.output(product, "float32", ["batch", 3]);
+      graph.output(graph.node("Tanh", [product], {}, { name: "second" }), "float32", ["batch", 3]);
+    });
+    const weights = ["--loss-weight", "product_output_0=0.5", "--loss-weight", "second_output_0=2"];
+    run("rewrite", model, "--loss", "mae", "--loss", "product_output_0=mse", ...weights, "-o", "both");
+    expect(contractIn("both").loss).toMatchObject({
+      losses: [
+        { name: "mae", output: "second_output_0", weight: 2 },
+        { name: "mse", output: "product_output_0", weight: 0.5 },
+      ],
+    });
+    expectRefusal(
+      ["rewrite", model, "--loss", "mae", ...weights, "-o", "out"],
+      /second_output_0: names no output that/,
+    );
+    expectRefusal(
+      ["rewrite", mlp, "--loss", "mse", "--loss-weight", "outptu=0.5", "-o", "out"],
+      /outptu=mse: names no output of the model; its outputs are "output"/,
+    );
+  });
+
+  it("shows the defaults of options in its help", () => {
+    const help = run("rewrite", "--help").stdout.replaceAll(/\s+/g, " ");
+    expect(help).toContain('[choices: "mean", "sum", "none"] [default: mean]');
+    expect(help).toContain('[choices: "index", "probabilities"] [default: index]');
+    expect(help).toContain("softmax-cross-entropy, nll, kl-divergence: the axis of the classes [number] [default: 1; ");
+    expect(help).toContain("huber: where the square ends [number] [default: 1]");
   });
 
   it("refuses options out of range", () => {
@@ -141,16 +180,44 @@ describe("rewrite", () => {
   });
 
   it("refuses an operator without a gradient, and names the parameters behind it", () => {
-    const model = written("custom.onnx", (graph, product) => {
-      graph.output(graph.node("Magic", [product], {}, { name: "magic", domain: "com.example" }), "float32", [
-        "batch",
-        3,
-      ]);
+    const model = written("unique.onnx", (graph, product) => {
+      graph.output(graph.node("Unique", [product], {}, { name: "unique" }), "float32", ["count"]);
     });
     expectRefusal(
       ["rewrite", model, "--loss", "mse", "-o", "out"],
-      /Magic "magic": there is no gradient rule for the operator com\.example\.Magic, behind which are "weight"; .*--freeze/,
+      /Unique "unique": there is no gradient rule for the operator Unique, behind which are "weight"; .*--freeze/,
     );
+  });
+
+  it("refuses an operator that standard ones do not make up, whatever is behind it", () => {
+    const refusedOperator = (domain: string, opType: string, message: RegExp) => {
+      const model = written(`${opType}.onnx`, (graph, product) => {
+        const other = graph.node(opType, [product], {}, { name: "other", domain });
+        graph.output(graph.node("GlobalMaxPool", [other]), "float32", ["batch", 3]);
+      });
+      expectRefusal(["rewrite", model, "--loss", "mse", "-o", "out"], message);
+    };
+    refusedOperator("com.example", "Magic", /Magic "other": the operator com\.example\.Magic is not a standard one/);
+    refusedOperator("", "Megic", /Megic "other": there is no operator Megic in ai\.onnx up to opset 26/);
+    refusedOperator(
+      "ai.onnx.ml",
+      "Normalizer",
+      /ai\.onnx\.ml\.Normalizer is not .*; train the part before it: .*--loss/,
+    );
+    refusedOperator("com.microsoft.nchwc", "ReorderOutput", /one kind of processor, .*; .*ORT_ENABLE_EXTENDED/);
+  });
+
+  it("leaves out operators that are not standard where the loss does not need them", () => {
+    const model = written("head.onnx", (graph, product) => {
+      const scores = graph.node("Normalizer", [product], {}, { name: "head", domain: "ai.onnx.ml" });
+      graph.output(graph.node("Reshape", [scores, graph.node("Shape", [scores])]), "float32", ["batch", 3]);
+      graph.output(product, "float32", ["batch", 3]);
+    });
+    const options = ["--loss", "product_output_0=mse", "-o", "part"];
+    expect(run("rewrite", model, ...options, "--emit", "gradient").status).toBe(0);
+    const { graph } = readModel(path("part/gradient.onnx"));
+    expect(graph.nodes.filter(({ domain }) => domain !== "")).toEqual([]);
+    expectRefusal(["rewrite", model, ...options], /Normalizer "head": .*emit the gradient alone/);
   });
 
   it("refuses a loss on labels, and one that no parameter reaches", () => {

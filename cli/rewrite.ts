@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import {
   type ArtifactName,
@@ -6,6 +5,7 @@ import {
   InputError,
   losses,
   type LossName,
+  type LossOption,
   type LossOptions,
   type LossSpecification,
   readModel,
@@ -16,7 +16,6 @@ import {
   type conventionNames,
   file,
   globs,
-  isSameFile,
   number,
   scaleOptions,
   type strategyNames,
@@ -50,6 +49,11 @@ interface RewriteCommandOptions extends CommonOptions {
   readonly normalize: boolean;
 }
 
+/** The names of the losses that know an option, for help texts. */
+function lossesWith(option: LossOption): string {
+  return [...losses].flatMap(([name, { options }]) => (options.includes(option) ? [name] : [])).join(", ");
+}
+
 /** `caadam-onnx rewrite`: training graphs for any ONNX Runtime. */
 export const rewriteCommand: CommandModule<CommonOptions, RewriteCommandOptions> = {
   command: "rewrite <model>",
@@ -65,20 +69,34 @@ export const rewriteCommand: CommandModule<CommonOptions, RewriteCommandOptions>
         },
         "loss-weight": { ...globs, describe: "output=number: what the loss of that output is multiplied by" },
         "loss-output": { ...file, describe: "The output of the model that is the loss, instead of --loss" },
-        reduction: { choices: ["mean", "sum", "none"] as const, describe: "What becomes of the examples' losses" },
-        labels: { choices: ["index", "probabilities"] as const, describe: "softmax-cross-entropy: what targets are" },
-        "class-axis": number("class-axis", "The axis of the classes; by default 1, and the last one of rank 3"),
-        "label-smoothing": number(
-          "label-smoothing",
-          "softmax-cross-entropy: the share that is spread over all classes",
-        ),
-        "ignore-index": number("ignore-index", "softmax-cross-entropy, nll: the target that does not count; -100"),
+        reduction: {
+          choices: ["mean", "sum", "none"] as const,
+          defaultDescription: "mean",
+          describe: "What becomes of the examples' losses",
+        },
+        labels: {
+          choices: ["index", "probabilities"] as const,
+          defaultDescription: "index",
+          describe: `${lossesWith("labels")}: what targets are`,
+        },
+        "class-axis": {
+          ...number("class-axis", `${lossesWith("classAxis")}: the axis of the classes`),
+          defaultDescription: "1; the last one of rank 3",
+        },
+        "label-smoothing": {
+          ...number("label-smoothing", `${lossesWith("labelSmoothing")}: the share that is spread over all classes`),
+          defaultDescription: "0",
+        },
+        "ignore-index": {
+          ...number("ignore-index", `${lossesWith("ignoreIndex")}: the target that does not count`),
+          defaultDescription: "-100",
+        },
         "class-weights": {
           type: "string",
           requiresArg: true,
-          describe: "softmax-cross-entropy, nll: a weight for each class, with commas between them",
+          describe: `${lossesWith("classWeights")}: a weight for each class, with commas between them`,
         },
-        delta: number("delta", "huber: where the square ends; 1"),
+        delta: { ...number("delta", `${lossesWith("delta")}: where the square ends`), defaultDescription: "1" },
         emit: {
           type: "string",
           requiresArg: true,
@@ -104,15 +122,12 @@ export const rewriteCommand: CommandModule<CommonOptions, RewriteCommandOptions>
 
 function rewriteModel(options: RewriteCommandOptions, terminal: Terminal): void {
   const { model: path, output, emit, freeze, train, strategy, gamma, convention, normalize } = options;
-  const artifactsWanted = toArtifactNames(emit);
-  const overwritten = artifactsWanted
-    .map((name) => join(output, `${name}.onnx`))
-    .find((file) => isSameFile(file, path));
-  if (overwritten !== undefined)
-    throw new InputError(`--output ${output}`, `${overwritten} would overwrite the model`, "choose another folder");
-  const { contract, models, warnings } = rewrite(readModel(path), {
-    loss: specificationsOf(options),
-    emit: artifactsWanted,
+  const emitted = toArtifactNames(emit);
+  const loss = specificationsOf(options);
+  const model = readModel(path);
+  const artifacts = rewrite(model, {
+    loss,
+    emit: emitted,
     freeze,
     train,
     freezeBatchNorm: options["freeze-batch-norm"],
@@ -122,9 +137,8 @@ function rewriteModel(options: RewriteCommandOptions, terminal: Terminal): void 
     normalize,
     ...(gamma === undefined ? {} : { gamma }),
   });
-  for (const warning of warnings) terminal.message("warning", `${path}: ${warning}`);
-  for (const written of writeArtifacts({ contract, models, warnings }, output))
-    terminal.message("note", `wrote ${written}`);
+  for (const warning of artifacts.warnings) terminal.message("warning", `${path}: ${warning}`);
+  for (const written of writeArtifacts(artifacts, output, model)) terminal.message("note", `wrote ${written}`);
 }
 
 function specificationsOf(options: RewriteCommandOptions): readonly LossSpecification[] {
@@ -134,10 +148,13 @@ function specificationsOf(options: RewriteCommandOptions): readonly LossSpecific
     throw new InputError("--loss", "is missing", `name one of ${[...losses.keys()].join(", ")}, or --loss-output`);
   }
   const lossOptions = definedOnly(options);
-  const specifications = options.loss.map((text): LossSpecification => {
-    const [name, output] = splitLoss(text);
-    return { name, ...lossOptions, ...(output === undefined ? {} : { output }), ...weightOf(weights, output) };
-  });
+  const named = withWeighedOutput(options.loss.map(splitLoss), [...weights.keys()], ofModel);
+  const specifications = named.map(([name, output]): LossSpecification => ({
+    name,
+    ...lossOptions,
+    ...(output === undefined ? {} : { output }),
+    ...weightOf(weights, output),
+  }));
   const all: readonly LossSpecification[] =
     ofModel === undefined
       ? specifications
@@ -145,6 +162,20 @@ function specificationsOf(options: RewriteCommandOptions): readonly LossSpecific
   const unused = [...weights.keys()].find((output) => !all.some((loss) => loss.output === output));
   if (unused !== undefined) throw new InputError(`--loss-weight ${unused}`, "names no output that has a loss");
   return all;
+}
+
+type NamedLoss = readonly [name: LossName, output: string | undefined];
+
+/** The only loss that names no output is on the output that a weight names. */
+function withWeighedOutput(
+  named: readonly NamedLoss[],
+  weighed: readonly string[],
+  ofModel: string | undefined,
+): readonly NamedLoss[] {
+  const known = new Set([...named.map(([, output]) => output), ofModel]);
+  const further = weighed.find((output) => !known.has(output));
+  const isOnly = named.filter(([, output]) => output === undefined).length === 1;
+  return isOnly ? named.map(([name, output]) => [name, output ?? further]) : named;
 }
 
 function weightOf(weights: ReadonlyMap<string, number>, output: string | undefined): { readonly weight?: number } {
@@ -168,7 +199,7 @@ function definedOnly(options: RewriteCommandOptions): LossOptions {
   };
 }
 
-function splitLoss(text: string): readonly [LossName, string | undefined] {
+function splitLoss(text: string): NamedLoss {
   const equals = text.lastIndexOf("=");
   const name = text.slice(equals + 1);
   const known = [...losses.keys()].find((loss) => loss === name);

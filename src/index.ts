@@ -27,6 +27,7 @@ export type {
   ValueType,
 } from "./graph/model.js";
 export { readModel } from "./graph/read-model.js";
+export { isSameFile } from "./graph/same-file.js";
 export {
   elementCount,
   rawBytes,
@@ -74,7 +75,7 @@ export {
   type TensorRole,
 } from "./passes/training/contract.js";
 export type { LossSpecification } from "./passes/training/losses.js";
-export { gradientCoverage, type GradientKind, type OperatorCoverage } from "./passes/training/operator-coverage.js";
+export { gradientCoverage, type GradientKind, type OperatorCoverage } from "./passes/decompose/operator-coverage.js";
 export { checkFeeds, type FedTensor } from "./passes/training/feeds.js";
 export { initialState, type InitialTensor } from "./passes/training/initial-state.js";
 export { rewrite, type RewriteOptions, type TrainingArtifacts } from "./passes/training/rewrite.js";

@@ -51,3 +51,16 @@ function renamedBodies(attributes: Node["attributes"], renames: ReadonlyMap<stri
     }),
   );
 }
+
+/** All names of values in a graph and in the bodies inside it. */
+export function* valueNames(graph: Graph): Generator<string> {
+  for (const list of [graph.inputs, graph.initializers, graph.sparseInitializers])
+    for (const { name } of list) yield name;
+  for (const node of graph.nodes) {
+    yield* node.outputs;
+    for (const attribute of node.attributes.values()) {
+      if (attribute.kind === "graph") yield* valueNames(attribute.value);
+      if (attribute.kind === "graphs") for (const body of attribute.value) yield* valueNames(body);
+    }
+  }
+}

@@ -48,13 +48,15 @@ export function emissionKey(application: Application): string | undefined {
 function attributeKey(attribute: Attribute): string | undefined {
   switch (attribute.kind) {
     case "float":
+      return `float ${numberKey(attribute.value)}`;
     case "int":
-      return `${attribute.kind} ${attribute.value}`;
+      return `int ${attribute.value}`;
     case "string":
       return `string ${Buffer.from(attribute.value).toString("latin1")}`;
     case "floats":
+      return `floats ${attribute.value.map(numberKey).join(" ")}`;
     case "ints":
-      return `${attribute.kind} ${attribute.value.join(" ")}`;
+      return `ints ${attribute.value.join(" ")}`;
     case "strings":
       return JSON.stringify(attribute.value.map((text) => Buffer.from(text).toString("latin1")));
     case "tensor":
@@ -62,6 +64,11 @@ function attributeKey(attribute: Attribute): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** -0 is another number than 0. */
+function numberKey(number: number): string {
+  return Object.is(number, -0) ? "-0" : String(number);
 }
 
 /** Optional inputs at the end are left out, not written as empty names. */

@@ -1,4 +1,4 @@
-import { capturedNames, renamedNode } from "./bodies.js";
+import { capturedNames, renamedNode, valueNames } from "./bodies.js";
 import { type AttributeInputs, attributesOf } from "./builder.js";
 import { constantKey, emissionKey, withoutTrailing } from "./emission-key.js";
 import { type Attribute, type Graph, identityNode, type Node, type ValueInfo } from "./model.js";
@@ -84,6 +84,16 @@ export class Emitter {
     this.#shared = parent === undefined ? newState() : parent.#shared;
   }
 
+  /** Starts a graph that a model's graph is emitted into: the names of its values are kept for them. */
+  static into(source: Graph): Emitter {
+    const emitter = new Emitter();
+    for (const name of valueNames(source)) {
+      emitter.#shared.reserved.add(name);
+      if (!emitter.#shared.names.has(name)) emitter.#shared.names.next(name);
+    }
+    return emitter;
+  }
+
   /** The nodes so far. */
   get emissions(): readonly Emission[] {
     return this.#emissions;
@@ -91,17 +101,17 @@ export class Emitter {
 
   /** Declares an input. @returns its value, under that name or, where it is taken, one like it */
   input(name: string, facts: Facts): Value {
-    const value = this.#define(this.#shared.names.next(name), facts);
-    this.#inputs.push({ name: value.name, ...typeOf(facts) });
-    return value;
+    return this.#input(this.#claimed(name), facts);
+  }
+
+  /** Declares an input that the source graph does not have: it takes none of its names. */
+  newInput(name: string, facts: Facts): Value {
+    return this.#input(this.#shared.names.next(name), facts);
   }
 
   /** An initializer of the outermost graph that stays itself, even where another one is equal. */
   initializer(tensor: Tensor): Value {
-    const name = this.#shared.names.next(tensor.name);
-    const value = this.#define(name, factsOfTensor({ ...tensor, name }));
-    this.#shared.constants.set(name, value);
-    return value;
+    return this.#initializer(this.#claimed(tensor.name), tensor);
   }
 
   /** A constant, as an initializer of the outermost graph. Small ones that are equal become one. */
@@ -109,7 +119,7 @@ export class Emitter {
     const key = constantKey(tensor);
     const known = key === undefined ? undefined : this.#shared.folded.get(key);
     if (known !== undefined) return known;
-    const value = this.initializer(tensor);
+    const value = this.#initializer(this.#shared.names.next(tensor.name), tensor);
     if (key !== undefined) this.#shared.folded.set(key, value);
     return value;
   }
@@ -142,9 +152,9 @@ export class Emitter {
     const facts = inferOutputs(draft, inputs, bodies).map((found, index) => merged(found, request.facts?.[index]));
     const folded = count === 1 ? this.#folded(facts[0], draft) : undefined;
     if (folded !== undefined) return [folded];
-    const outputs = draft.outputs.map((output, index) => this.#output(output, facts[index]));
+    const outputs = draft.outputs.map((output, index) => this.#output(output, facts[index], wanted !== undefined));
     const node = { ...draft, outputs: outputs.map((output) => output?.name ?? "") };
-    const captures = capturedNames(node).flatMap((captured) => this.#shared.values.get(captured) ?? []);
+    const captures = this.#capturesOf(node);
     if (key !== undefined) this.#positions.set(key, this.#emissions.length);
     this.#emissions.push({ node, inputs, captures, outputs, bodies });
     return outputs;
@@ -210,8 +220,18 @@ export class Emitter {
       attributes: new Map([...node.attributes, ...attributesOf(attributes)]),
       outputs: all.map((output) => output?.name ?? ""),
     };
-    this.#emissions[position] = { ...emission, node: extended, outputs: all };
+    this.#emissions[position] = { ...emission, node: extended, captures: this.#capturesOf(extended), outputs: all };
     return added;
+  }
+
+  /** The names of all values that these are made of, and their own. */
+  neededFor(values: readonly Value[]): ReadonlySet<string> {
+    const needed = new Set(values.map(({ name }) => name));
+    for (const emission of this.#emissions.toReversed()) {
+      if (!makesAny(emission, needed)) continue;
+      for (const value of [...emission.inputs, ...emission.captures]) if (value !== undefined) needed.add(value.name);
+    }
+    return needed;
   }
 
   /**
@@ -219,40 +239,45 @@ export class Emitter {
    * @param outputs in order; `name` is what the output is called, by default as the value
    */
   graph(name: string, outputs: readonly { readonly value: Value; readonly name?: string }[]): Graph {
-    const renames = new Map<string, string>();
+    const { names, nodeNames, values } = this.#shared;
+    /** Of values that become outputs as they are, or under another name. */
+    const renames = new Map(
+      outputs.flatMap(({ value, name: wanted = value.name }) =>
+        wanted === value.name && this.#canBeOutput(value) ? [[wanted, wanted] as const] : [],
+      ),
+    );
+    const taken = new Set<string>();
     const copies: Node[] = [];
     const declared = outputs.map(({ value, name: wanted = value.name }) => {
-      const isOwn = this.emissionOf(value) !== undefined && !renames.has(value.name);
-      if (isOwn && (wanted === value.name || !this.#shared.values.has(wanted))) renames.set(value.name, wanted);
-      else if (isOwn || wanted !== value.name || !this.#isOwnInput(value)) {
-        const copy = this.#shared.values.has(wanted) ? this.#shared.names.next(wanted) : wanted;
-        copies.push(identityNode(this.#shared.nodeNames.next(`${copy}/Identity`), value.name, copy));
-        return { name: copy, ...typeOf(value) };
-      }
-      return { name: wanted, ...typeOf(value) };
+      const isRenamed =
+        !renames.has(value.name) && !values.has(wanted) && !taken.has(wanted) && this.emissionOf(value) !== undefined;
+      if (isRenamed) renames.set(value.name, wanted);
+      const isItself = renames.get(value.name) === wanted && !taken.has(wanted);
+      const isFree = !values.has(wanted) && !taken.has(wanted);
+      const output = isItself || isFree ? wanted : names.next(wanted);
+      if (!isItself) copies.push(identityNode(nodeNames.next(`${output}/Identity`), value.name, output));
+      taken.add(output);
+      return { name: output, ...typeOf(value) };
     });
-    const needed = new Set(outputs.map(({ value }) => value.name));
-    const nodes: Node[] = [];
-    for (const { node, inputs: used, captures, outputs: made } of this.#emissions.toReversed()) {
-      if (!made.some((value) => value !== undefined && needed.has(value.name))) continue;
-      for (const value of [...used, ...captures]) if (value !== undefined) needed.add(value.name);
-      nodes.push(renamedNode(node, renames));
-    }
+    const needed = this.neededFor(outputs.map(({ value }) => value));
+    const nodes = this.#emissions
+      .filter((emission) => makesAny(emission, needed))
+      .map(({ node }) => renamedNode(node, renames));
     return {
       name,
       inputs: this.#inputs,
       outputs: declared,
       initializers: this.#parent === undefined ? this.#constants(needed) : [],
       sparseInitializers: [],
-      nodes: [...nodes.toReversed(), ...copies.map((node) => renamedNode(node, renames))],
+      nodes: [...nodes, ...copies.map((node) => renamedNode(node, renames))],
       valueInfo: [],
       metadata: new Map(),
     };
   }
 
-  /** Whether a value is an input of a whole model: that may be an output, too. In a body, runtimes want a node between. */
-  #isOwnInput(value: Value): boolean {
-    return this.#parent === undefined && this.#inputs.some(({ name }) => name === value.name);
+  /** Of a body, only what its own nodes make; of a whole model inputs and initializers, too. */
+  #canBeOutput(value: Value): boolean {
+    return this.#parent === undefined || this.emissionOf(value) !== undefined;
   }
 
   #constants(needed: ReadonlySet<string>): readonly Tensor[] {
@@ -261,9 +286,25 @@ export class Emitter {
     );
   }
 
-  #output(name: string, facts: Facts | undefined): Value | undefined {
+  #input(name: string, facts: Facts): Value {
+    this.#inputs.push({ name, ...typeOf(facts) });
+    return this.#define(name, facts);
+  }
+
+  #initializer(name: string, tensor: Tensor): Value {
+    const value = this.#define(name, factsOfTensor({ ...tensor, name }));
+    this.#shared.constants.set(name, value);
+    return value;
+  }
+
+  /** The name itself for the value of the source graph that has it; for any other one like it. */
+  #claimed(name: string): string {
+    return this.#shared.reserved.delete(name) ? name : this.#shared.names.next(name);
+  }
+
+  #output(name: string, facts: Facts | undefined, isWanted: boolean): Value | undefined {
     if (name === "" || facts === undefined) return undefined;
-    const value = this.#define(this.#shared.names.next(name), facts);
+    const value = this.#define(isWanted ? this.#claimed(name) : this.#shared.names.next(name), facts);
     this.#origins.set(value.name, this.#emissions.length);
     return value;
   }
@@ -277,6 +318,10 @@ export class Emitter {
       }
     }
     return value;
+  }
+
+  #capturesOf(node: Node): readonly Value[] {
+    return capturedNames(node).flatMap((name) => this.#shared.values.get(name) ?? []);
   }
 
   /** The outputs of a node that is there already; outputs that it does not have yet are added to it. */
@@ -332,6 +377,8 @@ export type BodyBuilder = (body: Emitter, inputs: readonly Value[]) => readonly 
 /** What a graph and the bodies in it have in common. */
 interface SharedState {
   readonly names: UniqueNames;
+  /** Names of the source graph that none of its values has taken yet. */
+  readonly reserved: Set<string>;
   readonly nodeNames: UniqueNames;
   readonly values: Map<string, Value>;
   /** Initializers by name. */
@@ -344,6 +391,7 @@ interface SharedState {
 function newState(): SharedState {
   return {
     names: new UniqueNames(),
+    reserved: new Set(),
     nodeNames: new UniqueNames(),
     values: new Map(),
     constants: new Map(),
@@ -373,6 +421,10 @@ function merged(inferred: Facts, given: Facts | undefined): Facts {
     shape: inferred.shape ?? given.shape,
     container: inferred.container ?? given.container,
   };
+}
+
+function makesAny({ outputs }: Emission, names: ReadonlySet<string>): boolean {
+  return outputs.some((output) => output !== undefined && names.has(output.name));
 }
 
 function typeOf(facts: Facts): Pick<ValueInfo, "type"> {

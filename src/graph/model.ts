@@ -127,6 +127,11 @@ export function identityNode(
   };
 }
 
+/** The operator with its domain in front, unless that is ai.onnx. */
+export function operatorName({ domain, opType }: Pick<Node, "domain" | "opType">): string {
+  return domain === "" ? opType : `${domain}.${opType}`;
+}
+
 /** An int attribute as a number, `fallback` where it is absent. 64-bit extremes come out as the nearest safe integer. */
 export function integerAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes.get(name);

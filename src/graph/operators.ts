@@ -1,7 +1,7 @@
 import { type DataType, dataTypeCode } from "./data-type.js";
 import type { Body, BodyInput, Emitter, Request, Value } from "./emitter.js";
 import { InputError } from "./errors.js";
-import { callOf, type Extent, product, type Shape, termsOf } from "./shapes/extent.js";
+import { callOf, type Extent, isAtLeast, product, type Shape, termsOf } from "./shapes/extent.js";
 import { type Facts, knownElements } from "./shapes/facts.js";
 import { isSameShape } from "./simplify.js";
 import { numberTensor, type Tensor } from "./tensor.js";
@@ -302,6 +302,9 @@ export class Operators {
   /** The same elements, row-major, in another shape: extents, or a vector of int64. */
   reshape(x: Value, shape: Shape | Value): Value {
     if ("name" in shape) return this.op("Reshape", [x, shape]);
+    // A 0 is the extent of x, unless it is said to be one.
+    const isEmpty = shape.some((extent, axis) => extent === 0 && x.shape?.[axis] !== 0) && !shape.includes(-1);
+    if (isEmpty) return this.op("Reshape", [x, this.extents(shape)], { allowzero: 1 });
     return this.op("Reshape", [x, this.#reshapeTarget(x, shape)]);
   }
 
@@ -335,7 +338,8 @@ export class Operators {
   }
 
   squeeze(x: Value, axes: readonly number[]): Value {
-    return this.op("Squeeze", [x, this.integers(axes)]);
+    // Without axes the operator would remove all of extent 1.
+    return axes.length === 0 ? x : this.op("Squeeze", [x, this.integers(axes)]);
   }
 
   unsqueeze(x: Value, axes: readonly number[]): Value {
@@ -448,7 +452,9 @@ export class Operators {
     const [left, right] = call.operands.map((operand) => this.extent(operand));
     if (left === undefined || right === undefined) return this.unreachable(call.name);
     if (call.name !== "floor") return call.name === "max" ? this.max(left, right) : this.min(left, right);
-    return this.div(left, right);
+    // Div rounds towards 0.
+    const [dividend] = call.operands;
+    return this.div(isAtLeast(dividend, 0) ? left : this.sub(left, this.op("Mod", [left, right])), right);
   }
 
   /** A constant where at most one extent is symbolic: that one is computed by the operator. */

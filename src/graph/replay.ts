@@ -39,9 +39,19 @@ export function replay(
   inputs: ReadonlyMap<string, Value>,
   how: Replay,
 ): ReadonlyMap<string, Value> {
+  const [sparse] = graph.sparseInitializers;
+  if (sparse !== undefined) {
+    throw new InputError(
+      `initializer "${sparse.name}"`,
+      "is sparse, and gradients need it dense",
+      "export it as it is dense",
+    );
+  }
   const values = new Map(inputs);
   for (const tensor of graph.initializers) values.set(tensor.name, how.initializer(tensor, emitter));
-  const declared = new Map([...graph.valueInfo, ...graph.outputs].map((info) => [info.name, info]));
+  const declared = new Map(
+    [...graph.valueInfo, ...graph.outputs].flatMap((info) => (info.type === undefined ? [] : [[info.name, info]])),
+  );
   for (const node of nodesInOrder(graph, new Set())) {
     const operands = node.inputs.map((name) => (name === "" ? undefined : existing(values, name, describeNode(node))));
     const outputs =

@@ -1,4 +1,4 @@
-import type { Emitter, Value } from "./emitter.js";
+import type { Emission, Emitter, Value } from "./emitter.js";
 import type { Application } from "./emission-key.js";
 import { dataTypeOf } from "./data-type.js";
 import type { Attribute } from "./model.js";
@@ -49,7 +49,7 @@ const simplifications: ReadonlyMap<string, Simplification> = new Map<string, Sim
   ["Transpose", transpose],
   ["Reshape", reshape],
   ["Expand", expand],
-  ["Squeeze", ({ inputs: [input, axes] }) => (input?.shape !== undefined && isEmpty(axes) ? input : undefined)],
+  ["Squeeze", squeeze],
   ["Unsqueeze", ({ inputs: [input, axes] }) => (isEmpty(axes) ? input : undefined)],
   ["Flatten", flatten],
   ...["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"].map(
@@ -125,10 +125,11 @@ function permutationOf(
 function transpose({ inputs: [input], attributes }: ValueApplication, emitter: Emitter): Value | undefined {
   const permutation = permutationOf(attributes, input?.shape?.length);
   if (input === undefined || permutation === undefined) return undefined;
+  if (input.shape !== undefined && input.shape.length !== permutation.length) return undefined;
   if (permutation.every((from, to) => from === to)) return input;
-  const before = emitter.emissionOf(input);
+  const before = madeBy("Transpose", input, emitter);
   const [source] = before?.inputs ?? [];
-  if (before?.node.opType !== "Transpose" || source === undefined) return undefined;
+  if (before === undefined || source === undefined) return undefined;
   const first = permutationOf(before.node.attributes, permutation.length) ?? [];
   const both = permutation.map((from) => first[from] ?? 0);
   return emitter.emit({ opType: "Transpose", inputs: [source], attributes: { perm: both } })[0];
@@ -138,12 +139,9 @@ function transpose({ inputs: [input], attributes }: ValueApplication, emitter: E
 function reshape({ inputs: [input, target], attributes }: ValueApplication, emitter: Emitter): Value | undefined {
   if (input === undefined || target === undefined) return undefined;
   if (isReshapeToSame(input.shape, target)) return input;
-  const before = emitter.emissionOf(input);
-  const [source] = before?.inputs ?? [];
+  const [source] = madeBy("Reshape", input, emitter)?.inputs ?? [];
   const copiesExtents = target.elements?.some((element) => element === 0 || element === null) !== false;
-  if (before?.node.opType !== "Reshape" || source === undefined || copiesExtents || attributes.has("allowzero")) {
-    return undefined;
-  }
+  if (source === undefined || copiesExtents || attributes.has("allowzero")) return undefined;
   return emitter.emit({ opType: "Reshape", inputs: [source, target] })[0];
 }
 
@@ -160,6 +158,19 @@ function expand({ inputs: [input, target] }: ValueApplication): Value | undefine
   const offset = input.shape.length - elements.length;
   const { shape } = input;
   return elements.every((element, axis) => element === 1 || element === shape[axis + offset]) ? input : undefined;
+}
+
+/**
+ * Without axes, or with none, all of extent 1 are removed. They are named: ONNX Runtime's optimizer (1.30) sometimes removes none where its kernel removes
+ * them all.
+ */
+function squeeze({ inputs: [input, axes] }: ValueApplication, emitter: Emitter): Value | undefined {
+  const isAll = axes === undefined || isEmpty(axes);
+  if (!isAll || input?.shape?.every((extent) => typeof extent === "number") !== true) return undefined;
+  const ones = input.shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
+  if (ones.length === 0) return input;
+  const named = emitter.constant(numberTensor(`[${ones.join(",")}]`, "int64", [ones.length], ones));
+  return emitter.emit({ opType: "Squeeze", inputs: [input, named] })[0];
 }
 
 /** A matrix is flat already. */
@@ -207,8 +218,13 @@ function reductionOfOnes({ inputs: [input, axes], attributes }: ValueApplication
 
 /** An operator that is its own inverse. */
 function undone({ inputs: [input] }: ValueApplication, emitter: Emitter, opType: string): Value | undefined {
-  const before = input === undefined ? undefined : emitter.emissionOf(input);
-  return before?.node.opType === opType ? before.inputs[0] : undefined;
+  return input && madeBy(opType, input, emitter)?.inputs[0];
+}
+
+/** The node that makes a value, if it applies this operator. */
+function madeBy(opType: string, value: Value, emitter: Emitter): Emission | undefined {
+  const emission = emitter.emissionOf(value);
+  return emission?.node.opType === opType && emission.node.domain === "" ? emission : undefined;
 }
 
 function castType(attributes: ReadonlyMap<string, Attribute>) {

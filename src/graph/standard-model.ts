@@ -1,6 +1,15 @@
+import { shapeRules } from "./shapes/rules/index.js";
 import { bodiesOf } from "./bodies.js";
 import { type DataType, dataTypeOf } from "./data-type.js";
-import { type Attribute, type Graph, integerAttribute, type Model, type Node, stringAttribute } from "./model.js";
+import {
+  type Attribute,
+  type Graph,
+  integerAttribute,
+  integersAttribute,
+  type Model,
+  type Node,
+  stringAttribute,
+} from "./model.js";
 import { type FactsLookup, inferGraph } from "./shapes/infer-graph.js";
 
 /** Nothing older is written: all operators have meant the same since, but for those below. */
@@ -35,13 +44,18 @@ const sinceOfUse: ReadonlyMap<string, (node: Node, isOf: IsOf) => number> = new 
   (node: Node, isOf: IsOf) => number
 >([
   ["Attention", ({ attributes }) => (hasAny(attributes, "left_window_size", "right_window_size") ? 25 : 24)],
-  ["AveragePool", ({ attributes }) => (attributes.has("dilations") ? 19 : OLDEST)],
+  [
+    "AveragePool",
+    (node) => (mayEndInPadding(node) ? CLEAR_OF_PADDING : node.attributes.has("dilations") ? 19 : OLDEST),
+  ],
   ["Cast", casting],
   ["CastLike", casting],
   ["DequantizeLinear", dequantization],
   ["Equal", (_, isOf) => (isOf(0, "string") ? 19 : OLDEST)],
   ["IsInf", (_, isOf) => (isOf(0, "float16") ? 20 : OLDEST)],
   ["Pad", (node) => (stringAttribute(node, "mode") === "wrap" ? 19 : OLDEST)],
+  ["LpPool", (node) => (mayEndInPadding(node) ? CLEAR_OF_PADDING : OLDEST)],
+  ["MaxPool", (node) => (mayEndInPadding(node) ? CLEAR_OF_PADDING : OLDEST)],
   ["QLinearMatMul", (_, isOf) => (isOf(1, "float16") ? 21 : OLDEST)],
   ["QuantizeLinear", quantization],
   ["ReduceMax", (_, isOf) => (isOf(0, "bool") ? 20 : OLDEST)],
@@ -80,6 +94,20 @@ function dequantization(node: Node, isOf: IsOf): number {
 function quantization(node: Node, isOf: IsOf): number {
   if (node.attributes.has("precision")) return 23;
   return node.attributes.has("output_dtype") || isBlockwise(node) || isOf(2, "int16", "uint16") ? 21 : 19;
+}
+
+/** The first opset of which runtimes infer that no window of a pooling starts in the padding, which their kernels always saw to. */
+const CLEAR_OF_PADDING = 22;
+
+/** Whether there are extents for which a pooling that rounds its number of windows up would have one more that starts in the padding. */
+function mayEndInPadding(node: Node): boolean {
+  if (integerAttribute(node, "ceil_mode", 0) === 0) return false;
+  const kernel = integersAttribute(node, "kernel_shape") ?? [];
+  const [strides, dilations, pads] = ["strides", "dilations", "pads"].map((name) => integersAttribute(node, name));
+  return kernel.some((taps, axis) => {
+    const span = (taps - 1) * (dilations?.[axis] ?? 1) + 1;
+    return (pads?.[kernel.length + axis] ?? 0) + (strides?.[axis] ?? 1) > span;
+  });
 }
 
 function isBlockwise(node: Node): boolean {
@@ -161,4 +189,9 @@ function typesOfAttribute(name: string, attribute: Attribute): readonly DataType
   return attribute.kind === "int" && /^(to|dtype|output_dtype|output_datatype)$/.test(name)
     ? [dataTypeOf(Number(attribute.value))]
     : [];
+}
+
+/** Whether a node's operator is one of ai.onnx. ONNX Runtime writes some of its own into the standard domain. */
+export function isStandard({ domain, opType }: Pick<Node, "domain" | "opType">): boolean {
+  return domain === "" && shapeRules.has(opType);
 }

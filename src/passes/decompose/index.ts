@@ -1,5 +1,6 @@
+import { merged } from "../../graph/registry.js";
 import { InputError } from "../../graph/errors.js";
-import { describeNode, type Node } from "../../graph/model.js";
+import { describeNode, operatorName } from "../../graph/model.js";
 import type { Rewrite } from "../../graph/replay.js";
 import { activations } from "./activations.js";
 import { classificationLosses } from "./classification-losses.js";
@@ -43,9 +44,7 @@ const families: readonly Decompositions[] = [
 ];
 
 /** All decompositions, by operator and by domain and operator. */
-export const decompositions: ReadonlyMap<string, Decomposition> = new Map(
-  families.flatMap((family) => Object.entries(family)),
-);
+export const decompositions: ReadonlyMap<string, Decomposition> = merged(families);
 
 /**
  * Writes a node in terms of other standard operators, where there is a decomposition.
@@ -61,8 +60,3 @@ export const decompose: Rewrite = ({ emitter, node, inputs }) => {
     decomposition.outputs(contextOf({ emitter, node, inputs: padded }, decompose)),
   );
 };
-
-/** The operator with its domain in front, unless that is ai.onnx. */
-export function operatorName({ domain, opType }: Pick<Node, "domain" | "opType">): string {
-  return domain === "" ? opType : `${domain}.${opType}`;
-}

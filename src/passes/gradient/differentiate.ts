@@ -1,7 +1,7 @@
 import { isFloatingPoint } from "../../graph/data-type.js";
 import type { Emission, Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
-import { describeNode } from "../../graph/model.js";
+import { describeNode, operatorName } from "../../graph/model.js";
 import type { Operators } from "../../graph/operators.js";
 import { type Differentiation, noGradient } from "./rule.js";
 import { gradientRules } from "./rules/index.js";
@@ -121,10 +121,9 @@ function withoutRule(
   const cutOff = towards.filter(({ name }) => behind.has(name)).map(({ name }) => `"${name}"`);
   const named =
     cutOff.length > 3 ? `${cutOff.slice(0, 3).join(", ")} and ${cutOff.length - 3} more` : cutOff.join(", ");
-  const operator = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
   return new InputError(
     describeNode(node),
-    `there is no gradient rule for the operator ${operator}, behind which are ${named}`,
+    `there is no gradient rule for the operator ${operatorName(node)}, behind which are ${named}`,
     "leave them as they are with --freeze",
   );
 }

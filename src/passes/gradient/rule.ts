@@ -74,11 +74,18 @@ export function rule<Arity extends 0 | 1 | 2 | 3 | 4 | 5>(
   return {
     arity,
     gradients: (context) => {
-      const { inputs } = context;
-      if (!hasInputs(inputs, arity)) throw new Error(`${context.node.opType} needs ${arity} inputs`);
-      return gradients({ ...context, inputs });
+      if (!isOfArity(context, arity)) throw new Error(`${context.node.opType} needs ${arity} inputs`);
+      return gradients(context);
     },
   };
+}
+
+/** The context itself, not a copy, which would evaluate what it gives on demand. */
+function isOfArity<Arity extends number>(
+  context: GradientContext<number>,
+  arity: Arity,
+): context is GradientContext<number> & GradientContext<Arity> {
+  return hasInputs(context.inputs, arity);
 }
 
 /** A rule for an operator whose outputs do not change with small changes of its inputs: its gradient is 0. */

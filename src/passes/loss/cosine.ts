@@ -1,6 +1,7 @@
 import type { Value } from "../../graph/emitter.js";
 import type { Operators } from "../../graph/operators.js";
-import { likePrediction, type LossHead, reduced } from "./loss.js";
+import { InputError } from "../../graph/errors.js";
+import { knownShape, likePrediction, type LossHead, reduced } from "./loss.js";
 
 /** Lengths are taken to be at least this, as in torch.nn.functional.cosine_similarity. */
 const SHORTEST = 1e-8;
@@ -9,7 +10,10 @@ const SHORTEST = 1e-8;
 export const cosine: LossHead = {
   summary: "1 - cosine similarity along the last axis, for embeddings",
   options: [],
-  targetType: likePrediction,
+  targetType: (prediction) => {
+    if (knownShape(prediction).length > 0) return likePrediction(prediction);
+    throw new InputError(`output "${prediction.name}"`, "is one number, and a cosine is that of vectors");
+  },
   loss: ({ g, prediction, target, options }) => reduced(g, g.sub(1, similarity(g, prediction, target)), options),
   metrics: () => ({}),
 };

@@ -17,8 +17,9 @@ import {
 /** PyTorch's number for targets that do not count. */
 const IGNORED = -100;
 
-/** One class number for each example, or for each position of it. */
+/** One class number for each example, or for each position of it. @throws InputError for a single class */
 function classNumbers(prediction: Value, options: LossOptions): TargetType {
+  requireClasses(prediction, options);
   return { dataType: "int64", shape: withoutAxis(knownShape(prediction), classAxisOf(prediction, options)) };
 }
 
@@ -30,8 +31,10 @@ function classNumbers(prediction: Value, options: LossOptions): TargetType {
 export const softmaxCrossEntropy: LossHead = {
   summary: "of logits against class numbers or probabilities, for classification",
   options: ["labels", "classAxis", "labelSmoothing", "ignoreIndex", "classWeights"],
-  targetType: (prediction, options) =>
-    options.labels === "probabilities" ? likePrediction(prediction) : classNumbers(prediction, options),
+  targetType: (prediction, options) => {
+    requireClasses(prediction, options);
+    return options.labels === "probabilities" ? likePrediction(prediction) : classNumbers(prediction, options);
+  },
   loss: (context) => {
     const { g, prediction, target, options } = context;
     const axis = classAxisOf(prediction, options);
@@ -88,6 +91,15 @@ function smoothed({ g, prediction, target, options }: LossContext, axis: number)
   return g.add(g.mul(target, 1 - labelSmoothing), labelSmoothing / classCount(prediction, axis, options));
 }
 
+function requireClasses(prediction: Value, options: LossOptions): void {
+  if (knownShape(prediction)[classAxisOf(prediction, options)] !== 1) return;
+  throw new InputError(
+    `output "${prediction.name}"`,
+    "has one class, of which every loss is 0",
+    "for yes-or-no questions take binary-cross-entropy-with-logits; for other axes --class-axis",
+  );
+}
+
 /** Values with a weight for each class along an axis. */
 function weightedByClass(g: Operators, values: Value, axis: number, options: LossOptions): Value {
   if (options.classWeights === undefined) return values;
@@ -104,7 +116,7 @@ function weightVector(g: Operators, prediction: Value, axis: number, { classWeig
   if (typeof classes === "number" && classes !== classWeights.length) {
     throw new InputError(
       "--class-weights",
-      `are ${classWeights.length}, but "${prediction.name}" has ${classes} classes`,
+      `names ${classWeights.length} weights, but "${prediction.name}" has ${classes} classes`,
     );
   }
   return g.tensor(prediction.dataType, [classWeights.length], classWeights);

@@ -143,7 +143,7 @@ describe("what a loss cannot be computed from", () => {
       "softmax-cross-entropy",
       { classWeights: [1, 2, 3] },
       ["batch", 4],
-      '--class-weights: are 3, but "y" has 4 classes',
+      '--class-weights: names 3 weights, but "y" has 4 classes',
     ],
     [
       "a class number to be ignored among probabilities",
@@ -152,6 +152,14 @@ describe("what a loss cannot be computed from", () => {
       ["batch", 4],
       "--ignore-index: is a class number, and the targets are to be probabilities",
     ],
+    [
+      "a single class",
+      "softmax-cross-entropy",
+      {},
+      ["batch", 1],
+      'output "y": has one class, of which every loss is 0; for yes-or-no questions take binary-cross-entropy-with-logits; for other axes --class-axis',
+    ],
+    ["a cosine of one number", "cosine", {}, [], 'output "y": is one number, and a cosine is that of vectors'],
     [
       "smoothing over an unknown number of classes",
       "softmax-cross-entropy",

@@ -1,15 +1,42 @@
+import { attributesOf } from "../../graph/builder.js";
 import { Emitter, type Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
-import { type Graph, integerAttribute, type Model, type ValueInfo } from "../../graph/model.js";
-import { Operators } from "../../graph/operators.js";
+import {
+  describeNode,
+  type Graph,
+  integerAttribute,
+  type Model,
+  type Node,
+  type ValueInfo,
+} from "../../graph/model.js";
+import { Operators, range } from "../../graph/operators.js";
 import { replay, type Rewrite } from "../../graph/replay.js";
 import { factsOfType } from "../../graph/shapes/declared-facts.js";
-import { divideExactly, type Extent, multiply, type Shape, symbol, symbolsOf } from "../../graph/shapes/extent.js";
+import {
+  divideExactly,
+  type Extent,
+  multiply,
+  product,
+  type Shape,
+  substitute,
+  symbol,
+  symbolsOf,
+} from "../../graph/shapes/extent.js";
 import { type Facts, knownNumbers } from "../../graph/shapes/facts.js";
 import { inferGraph } from "../../graph/shapes/infer-graph.js";
+import { formatShape } from "../../graph/shapes/shape-math.js";
+import { readNumbers } from "../../graph/tensor.js";
+import { type BatchPlace, Choices, placesAtStride, strideOf } from "./batch-place.js";
+import { elementWise, isUniform } from "./uniform.js";
 
 /** The symbol of a batch that a file did not name. */
 const BATCH = "batch";
+
+/** A batch size to try, which shapes do not have by chance. */
+const OTHER_SIZE = 13;
+
+/** How many ways to read reshapes that can be read in several are tried. */
+const MOST_ATTEMPTS = 32;
 
 /** A model that takes any batch, or, where that cannot be had, the reason. */
 export interface FreedModel {
@@ -31,13 +58,17 @@ export function freeBatch(model: Model): FreedModel {
   const inputs = graph.inputs.filter(({ name }) => !initializers.has(name));
   const size = bakedSize(inputs);
   if (size === undefined) return { model };
-  try {
-    const freed = new BatchFreer(graph, size).free(inputs);
-    return { model: { ...model, graph: freed } };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return { model, warning: `the batch size stays ${size}, as in the file: ${error.message}` };
+  const choices = new Choices();
+  let reason: InputError | undefined;
+  for (let attempt = 0; attempt === 0 || (attempt < MOST_ATTEMPTS && choices.next()); attempt++) {
+    try {
+      return { model: { ...model, graph: new BatchFreer(graph, size, choices).free(inputs) } };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      reason ??= error;
+    }
   }
+  return { model, warning: `the batch size stays ${size}, as in the file: ${reason?.message ?? ""}` };
 }
 
 /** The number that is the first extent of all inputs of rank 2 or more; undefined where it is free, or none. */
@@ -54,10 +85,13 @@ class BatchFreer {
   readonly #size: number;
   /** What every value is at the size of the file. */
   readonly #baked: ReadonlyMap<string, Facts>;
+  readonly #choices: Choices;
+  readonly #inner = new Map<string, Extent>();
 
-  constructor(graph: Graph, size: number) {
+  constructor(graph: Graph, size: number, choices: Choices) {
     this.#graph = graph;
     this.#size = size;
+    this.#choices = choices;
     this.#baked = inferGraph(graph);
   }
 
@@ -77,16 +111,29 @@ class BatchFreer {
       const value = results.get(name);
       return value === undefined ? [] : [{ name, value }];
     });
-    return { ...emitter.graph(this.#graph.name, outputs), metadata: this.#graph.metadata };
+    for (const { name, value } of outputs) requireBatch(name, value);
+    const graph = { ...emitter.graph(this.#graph.name, outputs), metadata: this.#graph.metadata };
+    this.#verify(graph, [...values.values()]);
+    return graph;
   }
 
   #freed(shape: Shape | undefined): Shape | undefined {
     return shape !== undefined && shape[0] === this.#size ? [BATCH, ...shape.slice(1)] : shape;
   }
 
+  /** @throws InputError where shapes do not fit together at another batch size */
+  #verify(graph: Graph, inputs: readonly Value[]): void {
+    const other = new Map([[BATCH, this.#size === OTHER_SIZE ? OTHER_SIZE + 4 : OTHER_SIZE]]);
+    const atOther = (shape: Shape | undefined) => shape?.map((extent) => substitute(extent, other));
+    inferGraph(graph, {
+      inputs: new Map(inputs.map((value) => [value.name, { ...value, shape: atOther(value.shape) }])),
+    });
+  }
+
   readonly #rewrite: Rewrite = ({ emitter, node, inputs }) => {
     if (node.domain !== "" || !this.#baked.has(node.outputs[0] ?? "")) return undefined;
     const g = new Operators(emitter);
+    requireApart(node, inputs);
     switch (node.opType) {
       case "Reshape":
         return this.#reshape(g, inputs, this.#baked.get(node.outputs[0] ?? "")?.shape);
@@ -94,10 +141,6 @@ class BatchFreer {
         return this.#expand(g, inputs);
       case "Squeeze":
         return this.#squeeze(g, inputs, this.#baked.get(node.inputs[0] ?? "")?.shape);
-      case "Concat": {
-        const repaired = this.#aligned(g, inputs, integerAttribute(node, "axis", 0));
-        return repaired && emitter.emit({ ...node, inputs: repaired });
-      }
       case "LSTM":
       case "GRU":
       case "RNN": {
@@ -117,64 +160,110 @@ class BatchFreer {
         return this.#withTarget(g, inputs, 1, (target) =>
           emitter.emit({ ...node, inputs: replaced(inputs, 1, target) }),
         );
-      default:
-        return undefined;
+      case "GatherND":
+        return this.#gathered(g, node, inputs);
+      case "ScatterND":
+        return requireUnnamed(node, inputs);
+      default: {
+        const alignment = alignmentOf(node, inputs);
+        const aligned = alignment && this.#aligned(g, inputs, alignment);
+        return aligned && emitter.emit({ ...node, inputs: aligned });
+      }
     }
   };
 
   /** A target that was written down at the file's batch size. */
   #reshape(g: Operators, [data, target]: readonly (Value | undefined)[], baked: Shape | undefined) {
-    const from = data?.shape;
-    if (data === undefined || from === undefined || baked === undefined) return undefined;
-    if (knownNumbers(target) === undefined || !from.some(isOfBatch)) return undefined;
-    const wanted = this.#wantedShape(from, baked);
-    return wanted === undefined ? undefined : [g.reshape(data, wanted)];
-  }
-
-  /**
-   * The shape at any batch size: that of the file, one extent of which grows with the batch. Reshapes keep the order of elements, so it is the one
-   * at the place where the batch is in the shape before.
-   */
-  #wantedShape(from: Shape, baked: Shape): Shape | undefined {
-    const batchAxis = from.findIndex(isOfBatch);
-    const before = from.slice(0, batchAxis).reduce<Extent>(multiply, 1);
-    const factor = from[batchAxis] ?? 1;
-    const after = from.slice(batchAxis + 1);
-    const candidates: number[] = [];
-    let prefix: Extent = 1;
-    for (const [axis, extent] of baked.entries()) {
-      const end: Extent = multiply(prefix, extent);
-      const isHere =
-        prefix === before ||
-        (typeof prefix === "number" &&
-          typeof before === "number" &&
-          typeof end === "number" &&
-          prefix < before &&
-          before < end);
-      if (isHere && this.#grown(extent, factor) !== undefined) candidates.push(axis);
-      prefix = end;
+    const place = data && this.#placeIn(g.emitter, data);
+    if (data?.shape === undefined || place === undefined || baked === undefined) return undefined;
+    if (knownNumbers(target) === undefined) return undefined;
+    const stride = strideOf(data.shape, place);
+    const places = placesAtStride(baked, stride, this.#size);
+    const question = JSON.stringify([data.shape, place, baked]);
+    const chosen = places[this.#choices.choose(question, places.length)];
+    if (chosen === undefined) {
+      throw new InputError(`value "${data.name}"`, "is given a shape in which the examples do not stay apart");
     }
-    const exact = candidates.find((axis) => baked[axis] === this.#atSize(factor));
-    // What follows the batch is kept as it is: the batch was merged into the extent before it.
-    const rest = baked.slice(baked.length - after.length);
-    const isMerged = after.length > 0 && after.every((extent, index) => extent === rest[index]);
-    const merged =
-      isMerged && candidates.includes(baked.length - after.length) ? baked.length - after.length - 1 : undefined;
-    const axis = exact ?? (merged !== undefined && merged >= 0 ? merged : candidates[0]);
-    if (axis === undefined) return undefined;
-    return baked.map((extent, index) => (index === axis ? (this.#grown(extent, factor) ?? extent) : extent));
+    const shape = baked.map((extent, axis) => (axis === chosen.axis ? this.#grown(extent) : extent));
+    return [g.reshape(data, shape)];
   }
 
   /** An extent of the file with the batch in place of the number that it had there. */
-  #grown(extent: Extent, factor: Extent): Extent | undefined {
-    const rest = divideExactly(extent, this.#atSize(factor));
-    return rest === undefined ? undefined : multiply(rest, factor);
+  #grown(extent: Extent): Extent {
+    return multiply(divideExactly(extent, this.#size) ?? 1, BATCH);
+  }
+
+  /** Where the batch is in a value; undefined where it is not. @throws InputError where it is twice */
+  #placeIn(emitter: Emitter, value: Value): BatchPlace | undefined {
+    const axes = (value.shape ?? []).flatMap((extent, axis) => (isOfBatch(extent) ? [axis] : []));
+    const [axis, second] = axes;
+    if (axis === undefined) return undefined;
+    if (second !== undefined) throw new InputError(`value "${value.name}"`, "has two axes of examples");
+    return { axis, inner: this.#innerOf(emitter, value, axis) };
+  }
+
+  /** How many steps along the batch's axis one example takes, which follows from how the batch came to be merged with others. */
+  #innerOf(emitter: Emitter, value: Value, axis: number): Extent {
+    const extent = value.shape?.[axis] ?? BATCH;
+    if (extent === BATCH) return 1;
+    const known = this.#inner.get(value.name);
+    if (known !== undefined) return known;
+    const inner = this.#tracedInner(emitter, value, axis, extent);
+    this.#inner.set(value.name, inner);
+    return inner;
+  }
+
+  #tracedInner(emitter: Emitter, value: Value, axis: number, extent: Extent): Extent {
+    const { node, inputs = [] } = emitter.emissionOf(value) ?? {};
+    const [first] = inputs;
+    if (node !== undefined && keepsOrder.has(node.opType) && first?.shape !== undefined) {
+      const place = this.#placeIn(emitter, first);
+      const after = product((value.shape ?? []).slice(axis + 1));
+      const inner = place && divideExactly(strideOf(first.shape, place), after);
+      if (inner !== undefined) return inner;
+    }
+    for (const input of inputs) {
+      const same = input?.shape?.indexOf(extent) ?? -1;
+      if (input !== undefined && same >= 0) return this.#innerOf(emitter, input, same);
+    }
+    return divideExactly(extent, BATCH) ?? 1;
   }
 
   /** What an extent is at the size of the file. */
   #atSize(extent: Extent): Extent {
-    const rest = divideExactly(extent, BATCH);
-    return rest === undefined ? extent : multiply(rest, this.#size);
+    return substitute(extent, new Map([[BATCH, this.#size]]));
+  }
+
+  /** Operands that are there for the examples of the file come to be there for those of any batch. */
+  #aligned(g: Operators, inputs: readonly (Value | undefined)[], { rank, isAligned, isBroadcast }: Alignment) {
+    let aligned = inputs;
+    for (const axis of range(rank).filter(isAligned)) {
+      const ownAxis = (input: Value | undefined) => axis - rank + (input?.shape?.length ?? 0);
+      const extent = inputs.map((input) => input?.shape?.[ownAxis(input)]).find(isOfBatch);
+      if (extent === undefined) continue;
+      aligned = aligned.map((input) => {
+        const own = input?.shape?.[ownAxis(input)];
+        return own === undefined || (own === 1 && isBroadcast)
+          ? input
+          : this.#repeated(g, input, ownAxis(input), extent);
+      });
+    }
+    return aligned.every((input, index) => input === inputs[index]) ? undefined : aligned;
+  }
+
+  /** Index tuples that begin with the number of the example that they are for need none. */
+  #gathered(g: Operators, node: Node, inputs: readonly (Value | undefined)[]) {
+    const [data, indices] = inputs;
+    if (data === undefined || indices?.shape === undefined || !namesExamples(node, inputs)) return undefined;
+    const length = Number(indices.shape.at(-1));
+    const numbers = indices.constant === undefined ? knownNumbers(indices) : readNumbers(indices.constant);
+    const perExample = (numbers ?? []).length / this.#size;
+    const isOwn = numbers?.every((number, at) => at % length > 0 || number === Math.floor(at / perExample)) === true;
+    const isBatch = isOwn && data.shape?.[0] === BATCH && indices.shape[0] === this.#size && length > 1;
+    if (!isBatch || integerAttribute(node, "batch_dims", 0) > 0) return requireUnnamed(node, inputs);
+    const tuples = g.slice(indices, -1, 1);
+    const own = this.#repeated(g, tuples, 0, BATCH);
+    return g.emitter.emit({ ...node, inputs: [data, own], attributes: attributesOf({ batch_dims: 1 }) });
   }
 
   #expand(g: Operators, [data, target]: readonly (Value | undefined)[]) {
@@ -183,49 +272,34 @@ class BatchFreer {
     if (data === undefined || from === undefined || numbers === undefined || !from.some(isOfBatch)) return undefined;
     const offset = numbers.length - from.length;
     if (offset < 0) return undefined;
-    return [
-      g.expand(
-        data,
-        numbers.map((number, axis) => (isOfBatch(from[axis - offset]) ? (from[axis - offset] ?? number) : number)),
-      ),
-    ];
+    const shape = numbers.map((number, axis) => {
+      const extent = from[axis - offset];
+      return extent !== undefined && isOfBatch(extent) ? extent : number;
+    });
+    return [g.expand(data, shape)];
   }
 
   /** Squeezing everything took the batch along when it was 1. */
   #squeeze(g: Operators, [data, axes]: readonly (Value | undefined)[], baked: Shape | undefined) {
     const from = data?.shape;
     if (data === undefined || from === undefined || baked === undefined) return undefined;
-    const squeezed =
-      axes === undefined ? baked.flatMap((extent, axis) => (extent === 1 ? [axis] : [])) : knownNumbers(axes);
-    if (squeezed === undefined) return undefined;
+    const named = axes === undefined ? [] : knownNumbers(axes);
+    if (named === undefined) return undefined;
+    const squeezed = named.length > 0 ? named : baked.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
     const fromFront = squeezed.map((axis) => (axis < 0 ? axis + from.length : axis));
     const kept = fromFront.filter((axis) => !isOfBatch(from[axis]));
     return kept.length === fromFront.length ? undefined : [g.squeeze(data, kept)];
-  }
-
-  /** What is concatenated with the batch along another axis is there once for each example. */
-  #aligned(g: Operators, inputs: readonly (Value | undefined)[], axis: number) {
-    const shapes = inputs.map((input) => input?.shape);
-    const rank = shapes[0]?.length ?? 0;
-    const along = axis < 0 ? axis + rank : axis;
-    const leader = shapes.find(
-      (shape) => shape?.some((extent, index) => index !== along && isOfBatch(extent)) === true,
-    );
-    const batchAxis = leader?.findIndex((extent, index) => index !== along && isOfBatch(extent)) ?? -1;
-    const extent = leader?.[batchAxis];
-    if (extent === undefined || shapes.every((shape) => shape?.[batchAxis] === extent)) return undefined;
-    return inputs.map((input) => this.#repeated(g, input, batchAxis, extent));
   }
 
   /** A value of the file's batch size, for any other. @throws InputError where its examples differ */
   #repeated(g: Operators, input: Value | undefined, axis: number, extent: Extent): Value | undefined {
     const { shape } = input ?? {};
     if (input === undefined || shape === undefined || shape[axis] !== this.#atSize(extent)) return input;
-    if (shape[axis] !== 1) {
+    if (shape[axis] !== 1 && !isUniform(g.emitter, input, axis)) {
       throw new InputError(`value "${input.name}"`, `was made for ${String(shape[axis])} examples`);
     }
     return g.expand(
-      input,
+      shape[axis] === 1 ? input : g.slice(input, axis, 0, 1),
       shape.map((own, index) => (index === axis ? extent : own)),
     );
   }
@@ -239,15 +313,88 @@ class BatchFreer {
   ) {
     const numbers = knownNumbers(inputs[index]);
     const batch = inputs[0]?.shape?.[0];
-    if (numbers === undefined || batch === undefined || !isOfBatch(batch) || numbers[0] !== this.#atSize(batch))
+    if (numbers === undefined || batch === undefined || !isOfBatch(batch) || numbers[0] !== this.#atSize(batch)) {
       return undefined;
+    }
     if (numbers.length !== inputs[0]?.shape?.length && index === 3) return undefined;
     return emit(g.extents([batch, ...numbers.slice(1)]));
   }
 }
 
+/** Axes, counted from the front of the longest operand, along which operands go together. */
+interface Alignment {
+  readonly rank: number;
+  readonly isAligned: (axis: number) => boolean;
+  /** Whether an extent of 1 goes with any other. */
+  readonly isBroadcast: boolean;
+}
+
+/** Operators whose operands have one shape, but for one axis. */
+const joining: ReadonlySet<string> = new Set(["Concat", "GatherElements", "ScatterElements"]);
+
+/** How the operands of an operator meet; undefined for operators whose operands have nothing to do with each other's batch. */
+function alignmentOf({ opType, attributes }: Node, inputs: readonly (Value | undefined)[]): Alignment | undefined {
+  const rank = Math.max(...inputs.map((input) => input?.shape?.length ?? 0));
+  const axis = attributes.get("axis");
+  const along = axis?.kind === "int" ? Number(axis.value) : 0;
+  const isOther = (index: number) => index !== (along < 0 ? along + rank : along);
+  if (elementWise.has(opType)) return { rank, isAligned: () => true, isBroadcast: true };
+  if (opType === "MatMul") return { rank, isAligned: (index) => index < rank - 2, isBroadcast: true };
+  return joining.has(opType) ? { rank, isAligned: isOther, isBroadcast: false } : undefined;
+}
+
+/** An output of which the batch is no part belongs to one example only; one number is a loss. */
+function requireBatch(name: string, { shape }: Value): void {
+  if (shape === undefined || shape.some(isOfBatch) || shape.every((extent) => extent === 1)) return;
+  throw new InputError(`output "${name}"`, `is ${formatShape(shape)} whatever the batch`);
+}
+
 function isOfBatch(extent: Extent | undefined): boolean {
   return typeof extent === "string" && symbolsOf(extent).includes(BATCH);
+}
+
+/** Rearrangements that keep the order of the elements. */
+const keepsOrder: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
+
+/** Rearrangements, matrix products and normalizations keep examples apart. @throws InputError for a node that does not */
+function requireApart(node: Node, [a, b]: readonly (Value | undefined)[]): void {
+  const isMixed = mixedExtents(node, a?.shape ?? [], b?.shape ?? []).some(isOfBatch);
+  if (isMixed) throw new InputError(describeNode(node), "mixes the examples of a batch");
+}
+
+/** The extents along which a node adds up. */
+function mixedExtents(node: Node, a: Shape, b: Shape): readonly (Extent | undefined)[] {
+  const along = (fallback: number) => {
+    const axis = integerAttribute(node, "axis", fallback);
+    return axis < 0 ? axis + a.length : axis;
+  };
+  switch (node.opType) {
+    case "MatMul":
+      return [a.at(-1), b.at(b.length > 1 ? -2 : -1)];
+    case "Gemm":
+      return [a[integerAttribute(node, "transA", 0) === 0 ? 1 : 0], b[integerAttribute(node, "transB", 0)]];
+    case "Softmax":
+    case "LogSoftmax":
+      return [a[along(-1)]];
+    case "LayerNormalization":
+    case "RMSNormalization":
+      return a.slice(along(-1));
+    default:
+      return [];
+  }
+}
+
+/** Whether index tuples name examples by their number. */
+function namesExamples(node: Node, [data, indices]: readonly (Value | undefined)[]): boolean {
+  const length = indices?.shape?.at(-1);
+  const batchAxes = integerAttribute(node, "batch_dims", 0);
+  const axis = data?.shape?.findIndex(isOfBatch) ?? -1;
+  const isNamed = axis >= batchAxes && typeof length === "number" && axis < batchAxes + length;
+  return isNamed && indices?.shape?.some(isOfBatch) === false;
+}
+
+function requireUnnamed(node: Node, inputs: readonly (Value | undefined)[]): undefined {
+  if (namesExamples(node, inputs)) throw new InputError(describeNode(node), "names examples by their number");
 }
 
 function replaced(inputs: readonly (Value | undefined)[], index: number, by: Value): readonly (Value | undefined)[] {

@@ -1,3 +1,4 @@
+import { valueNames } from "../../graph/bodies.js";
 import { InputError } from "../../graph/errors.js";
 import { UniqueNames } from "../../graph/unique-names.js";
 import {
@@ -145,19 +146,6 @@ class Inliner {
     const body = this.#nodes(callee.nodes, renaming, valueInfo);
     this.#active.pop();
     return [...body, ...copies];
-  }
-}
-
-/** All names of values in a graph and in the bodies inside it. */
-function* valueNames(graph: Graph): Generator<string> {
-  for (const list of [graph.inputs, graph.initializers, graph.sparseInitializers])
-    for (const { name } of list) yield name;
-  for (const node of graph.nodes) {
-    yield* node.outputs;
-    for (const attribute of node.attributes.values()) {
-      if (attribute.kind === "graph") yield* valueNames(attribute.value);
-      if (attribute.kind === "graphs") for (const body of attribute.value) yield* valueNames(body);
-    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { bodiesOf } from "../../graph/bodies.js";
 import type { Emitter, Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
-import { describeNode, type Graph } from "../../graph/model.js";
+import { describeNode, type Graph, operatorName, type ValueType } from "../../graph/model.js";
+import { isStandard } from "../../graph/standard-model.js";
 import type { ArtifactName, ContractArtifact, ContractTensor, TensorRole } from "./contract.js";
 import type { Forward } from "./forward.js";
 import type { EmittedLoss } from "./losses.js";
@@ -56,17 +57,32 @@ export function artifactOf(
 }
 
 function contractTensor({ name, role, value, of }: Port): ContractTensor {
-  const { dataType, shape = [] } = value;
-  return { name, role, ...(of === undefined ? {} : { of }), dtype: dataType, shape };
+  const { dataType, shape = null, container } = value;
+  return { name, role, ...(of === undefined ? {} : { of }), dtype: container ? typeName(container) : dataType, shape };
+}
+
+function typeName(type: ValueType): ContractTensor["dtype"] {
+  switch (type.kind) {
+    case "tensor":
+      return type.dataType;
+    case "sparse-tensor":
+      return `${type.kind}(${type.dataType})`;
+    case "sequence":
+    case "optional":
+      return `${type.kind}(${type.element === undefined ? "" : typeName(type.element)})`;
+    case "map":
+      return `${type.kind}(${type.key}, ${type.value === undefined ? "" : typeName(type.value)})`;
+    case "opaque":
+      return `${type.kind}(${type.domain}.${type.name})`;
+  }
 }
 
 function refuseOtherDomains(graph: Graph): void {
   for (const node of graph.nodes) {
-    if (node.domain !== "") {
-      const operator = `${node.domain}.${node.opType}`;
+    if (!isStandard(node)) {
       throw new InputError(
         describeNode(node),
-        `the operator ${operator} cannot be written in standard ones`,
+        `the operator ${operatorName(node)} cannot be written in standard ones`,
         "export the model without it",
       );
     }

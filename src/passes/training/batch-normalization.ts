@@ -1,7 +1,8 @@
 import type { Emitter, Value } from "../../graph/emitter.js";
 import { attributesOf } from "../../graph/builder.js";
 import { bodiesOf } from "../../graph/bodies.js";
-import type { Graph, Node } from "../../graph/model.js";
+import { InputError } from "../../graph/errors.js";
+import { describeNode, type Graph, type Node } from "../../graph/model.js";
 import type { Replayed } from "../../graph/replay.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { decompose } from "../decompose/index.js";
@@ -24,12 +25,14 @@ export interface Buffer {
 
 /** The batch normalizations of one graph. */
 export class BatchNormalizations {
+  readonly #outermost: Emitter;
   readonly #mode: BatchNormMode;
   /** Initializers that are running statistics. */
   readonly #names: ReadonlySet<string>;
   readonly #buffers = new Map<string, Buffer>();
 
-  constructor(graph: Graph, mode: BatchNormMode) {
+  constructor(graph: Graph, outermost: Emitter, mode: BatchNormMode) {
+    this.#outermost = outermost;
     this.#mode = mode;
     this.#names = new Set(mode === "frozen" ? [] : statisticsOf(graph));
   }
@@ -51,11 +54,17 @@ export class BatchNormalizations {
   /** Emits a batch normalization in this mode; undefined for other nodes. */
   rewrite({ emitter, node, inputs }: Replayed): readonly (Value | undefined)[] | undefined {
     if (node.domain !== "" || node.opType !== "BatchNormalization") return undefined;
-    const [, , , mean, variance] = node.inputs;
-    if (this.#mode !== "training")
-      return emitted(emitter, inMode(node, 0, node.outputs.slice(0, 1)), inputs).slice(0, 1);
+    const [, , , mean, variance] = inputs.map((input) => input?.name);
+    if (this.#mode !== "training") {
+      // Statistics that do not move are put out as they came in.
+      return [emitted(emitter, inMode(node, 0, node.outputs.slice(0, 1)), inputs)[0], inputs[3], inputs[4]];
+    }
+    if (emitter !== this.#outermost) {
+      const what = "would move its running statistics inside of a body of control flow, which cannot hand them out";
+      throw new InputError(describeNode(node), what, "keep them with --freeze-batch-norm");
+    }
     // A layer that is applied twice goes on from where its first application left the statistics.
-    const current = inputs.map((input, index) => (index < 3 ? input : (this.#updated(node.inputs[index]) ?? input)));
+    const current = inputs.map((input, index) => (index < 3 ? input : (this.#updated(input?.name) ?? input)));
     const names = [node.outputs[0] ?? node.name, `${mean ?? "mean"}.updated`, `${variance ?? "variance"}.updated`];
     const outputs = emitted(emitter, inMode(node, 1, names), current);
     this.#move(mean, outputs[1]);
@@ -82,9 +91,21 @@ function inMode(node: Node, trainingMode: 0 | 1, outputs: readonly string[]): No
   return { ...node, attributes, outputs };
 }
 
+/** The initializers that are statistics, or that Identity nodes hand on as such. */
 function statisticsOf(graph: Graph): readonly string[] {
+  const sources = new Map(
+    graph.nodes.flatMap(({ opType, inputs, outputs }) =>
+      opType === "Identity" ? [[outputs[0] ?? "", inputs[0] ?? ""] as const] : [],
+    ),
+  );
+  const sourceOf = (name: string): string => {
+    // Each Identity is passed once at most, so that a damaged graph does not go round for ever.
+    let found = name;
+    for (let left = sources.size; left > 0 && sources.has(found); left--) found = sources.get(found) ?? found;
+    return found;
+  };
   return graph.nodes.flatMap((node) => [
-    ...(node.domain === "" && node.opType === "BatchNormalization" ? node.inputs.slice(3, 5) : []),
+    ...(node.domain === "" && node.opType === "BatchNormalization" ? node.inputs.slice(3, 5).map(sourceOf) : []),
     ...bodiesOf(node).flatMap(statisticsOf),
   ]);
 }

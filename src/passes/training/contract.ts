@@ -1,4 +1,5 @@
 import type { DataType } from "../../graph/data-type.js";
+import type { ValueType } from "../../graph/model.js";
 import type { Extent } from "../../graph/shapes/extent.js";
 import type { LossName, LossOptions } from "../loss/loss.js";
 import type { ScaleTable } from "../scaling/scale-table.js";
@@ -12,15 +13,21 @@ export type ArtifactName = (typeof artifactNames)[number];
 export type TensorRole =
   "feature" | "target" | "parameter" | "buffer" | "seed" | "loss" | "prediction" | "gradient" | "metric";
 
+/** A sequence, an optional, or another value that is no tensor. */
+export type ContainerName = `${Exclude<ValueType["kind"], "tensor">}(${string})`;
+
 /** One input or output of an artifact. */
 export interface ContractTensor {
   readonly name: string;
   readonly role: TensorRole;
   /** The parameter, buffer, or output of the model that it belongs to. */
   readonly of?: string;
-  readonly dtype: DataType;
-  /** Extents; text for those that only running tells. */
-  readonly shape: readonly Extent[];
+  /** The type of its elements; of what is no tensor its kind with that of its elements: "sequence(float32)". */
+  readonly dtype: DataType | ContainerName;
+  /**
+   * Extents; text for those that only running tells. null where not even the rank is known, and for what is no tensor.
+   */
+  readonly shape: readonly Extent[] | null;
 }
 
 /** One .onnx file. */

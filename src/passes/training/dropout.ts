@@ -1,4 +1,6 @@
 import type { Emitter, Value } from "../../graph/emitter.js";
+import { InputError } from "../../graph/errors.js";
+import { describeNode } from "../../graph/model.js";
 import { Operators } from "../../graph/operators.js";
 import type { Replayed } from "../../graph/replay.js";
 import { product } from "../../graph/shapes/extent.js";
@@ -33,8 +35,12 @@ export class Dropouts {
     if (node.domain !== "" || node.opType !== "Dropout" || data === undefined) return undefined;
     const g = new Operators(emitter);
     const wantsMask = (node.outputs[1] ?? "") !== "";
-    const dropped = ratio === undefined ? DEFAULT_RATIO : (scalarOf(ratio) ?? DEFAULT_RATIO);
-    if (!this.#isActive || dropped === 0) {
+    const dropped = ratio === undefined ? DEFAULT_RATIO : scalarOf(ratio);
+    if (dropped === undefined && this.#isActive) {
+      const remedy = "write it as a constant, or train with --no-dropout";
+      throw new InputError(describeNode(node), "drops a share that only running the model tells", remedy);
+    }
+    if (!this.#isActive || dropped === undefined || dropped === 0) {
       return [data, wantsMask ? g.cast(g.onesLike(data), "bool") : undefined];
     }
     return emitter.scoped(node.name === "" ? "Dropout" : node.name, () => {
@@ -47,7 +53,7 @@ export class Dropouts {
 
   /** true with a probability of 1 − ratio, for each element. */
   #mask(g: Operators, data: Value, ratio: number): Value {
-    this.#seed ??= this.#outermost.input("seed", { dataType: "int64", shape: [] });
+    this.#seed ??= this.#outermost.newInput("seed", { dataType: "int64", shape: [] });
     this.#count++;
     const key = g.add(g.cast(this.#seed, "uint32"), g.scalar(Math.imul(this.#count, GOLDEN_RATIO) >>> 0, "uint32"));
     const start = mixed(g, key);

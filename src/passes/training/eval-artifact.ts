@@ -2,8 +2,8 @@ import { Emitter } from "../../graph/emitter.js";
 import type { Graph } from "../../graph/model.js";
 import { type Artifact, artifactOf, inputPorts, type Port } from "./artifact.js";
 import { emitForward, type ParameterType } from "./forward.js";
-import type { TrainingMode } from "./gradient-artifact.js";
 import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
+import type { TrainingMode } from "./training-mode.js";
 
 /** From a batch and the parameters to the loss, the predictions and metrics; nothing is dropped, and running statistics are used. */
 export function evalArtifact(
@@ -12,7 +12,7 @@ export function evalArtifact(
   specifications: readonly LossSpecification[],
   { freezeBatchNorm = false }: TrainingMode,
 ): Artifact & { readonly loss: EmittedLoss } {
-  const emitter = new Emitter();
+  const emitter = Emitter.into(graph);
   const forward = emitForward(graph, emitter, {
     parameters,
     batchNorm: freezeBatchNorm ? "frozen" : "running",
@@ -32,4 +32,23 @@ export function evalArtifact(
   ];
   const all = new Set(forward.parameters.keys());
   return { ...artifactOf("eval", emitter, inputPorts(forward, loss, all), outputs), loss };
+}
+
+/** The parameters that a loss is made of: those that its gradient reaches, where nothing on the way has steps for slopes. */
+export function reachedByLoss(
+  graph: Graph,
+  candidates: readonly ParameterType[],
+  specifications: readonly LossSpecification[],
+): ReadonlySet<string> {
+  const emitter = Emitter.into(graph);
+  const how = {
+    parameters: candidates,
+    batchNorm: "running",
+    isDropoutActive: false,
+    isDifferentiated: false,
+  } as const;
+  const forward = emitForward(graph, emitter, how);
+  const { value } = emitLosses(specifications, graph, forward, emitter);
+  const needed = emitter.neededFor([value]);
+  return new Set([...forward.parameters].flatMap(([name, parameter]) => (needed.has(parameter.name) ? [name] : [])));
 }

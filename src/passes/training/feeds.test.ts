@@ -42,6 +42,16 @@ describe("checkFeeds", () => {
     );
   });
 
+  it("takes any shape where the contract knows none, and no other type", () => {
+    const unknown = { ...artifact, inputs: [{ name: "x", role: "feature", dtype: "float32", shape: null }] } as const;
+    for (const dims of [[], [2], [2, 3]]) {
+      expect(() => checkFeeds(unknown, { x: { type: "float32", dims } })).not.toThrow();
+    }
+    expect(refusal(() => checkFeeds(unknown, { x: { type: "int64", dims: [2] } }))).toBe(
+      'feature "x": holds int64, and should hold float32',
+    );
+  });
+
   it("names what is missing, and what is unknown", () => {
     expect(refusal(() => checkFeeds(artifact, { x: feeds.x, w: feeds.w }))).toMatch(/target "target": is missing/);
     expect(refusal(() => checkFeeds(artifact, { ...feeds, y: feeds.x }))).toMatch(

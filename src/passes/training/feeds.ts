@@ -11,8 +11,9 @@ export interface FedTensor {
 }
 
 /**
- * Checks what is to be fed to an artifact against its contract: that nothing is missing or unknown, and that types and shapes are right, those that
- * belong together (one batch size for features and targets) included.
+ * Checks what is to be fed to an artifact against its contract: that nothing is missing or unknown, and that types and
+ * shapes are right, those that belong together (one batch size for features and targets) included. Where the contract
+ * does not know the shape, any will do.
  * @throws InputError that names the input, what is wrong, and what it should be
  */
 export function checkFeeds(artifact: ContractArtifact, feeds: Readonly<Record<string, FedTensor>>): void {
@@ -21,9 +22,11 @@ export function checkFeeds(artifact: ContractArtifact, feeds: Readonly<Record<st
     const fed = feeds[input.name];
     if (fed === undefined) throw new InputError(describe(input), `is missing from what is fed to ${artifact.file}`);
     checkType(input, fed.type);
-    const mismatch = () => `has the shape ${formatShape(fed.dims)}, and should have ${formatShape(input.shape)}`;
-    if (fed.dims.length !== input.shape.length) throw new InputError(describe(input), mismatch());
-    for (const [axis, extent] of input.shape.entries()) {
+    const { shape } = input;
+    if (shape === null) continue;
+    const mismatch = () => `has the shape ${formatShape(fed.dims)}, and should have ${formatShape(shape)}`;
+    if (fed.dims.length !== shape.length) throw new InputError(describe(input), mismatch());
+    for (const [axis, extent] of shape.entries()) {
       const actual = fed.dims[axis] ?? 0;
       if (typeof extent === "number") {
         if (extent !== actual) throw new InputError(describe(input), mismatch());
@@ -47,9 +50,9 @@ export function checkFeeds(artifact: ContractArtifact, feeds: Readonly<Record<st
 function checkType(input: ContractTensor, type: string): void {
   if (type === input.dtype) return;
   const isClasses = input.role === "target" && input.dtype === "int64";
-  const isFloat: readonly string[] = ["float32", "float64", "float16"] satisfies readonly DataType[];
+  const floatTypes: readonly string[] = ["float32", "float64", "float16"] satisfies readonly DataType[];
   const remedy =
-    isClasses && isFloat.includes(type)
+    isClasses && floatTypes.includes(type)
       ? "class numbers are whole; for a probability of each class, rewrite with --labels probabilities"
       : undefined;
   throw new InputError(describe(input), `holds ${type}, and should hold ${input.dtype}`, remedy);

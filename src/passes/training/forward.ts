@@ -18,7 +18,7 @@ export interface ParameterType {
 
 /** How a model's forward pass is emitted. */
 export interface ForwardOptions {
-  /** The initializers, or constants, that become inputs. */
+  /** The initializers that become inputs. */
   readonly parameters: readonly ParameterType[];
   readonly batchNorm: BatchNormMode;
   /** Whether Dropout drops. */
@@ -41,7 +41,7 @@ export interface Forward {
 
 /**
  * Emits the forward pass of a normalized model, with parameters and running statistics as inputs. Operators that the gradient has to pass
- * and that have no rule are written in terms of others; so are all operators that are not ai.onnx'.
+ * and that have no rule are written in terms of others.
  */
 export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOptions): Forward {
   const initializers = new Set(graph.initializers.map(({ name }) => name));
@@ -56,18 +56,14 @@ export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOpti
   const parameters = new Map(
     options.parameters.map(({ name, dataType, shape }) => [name, emitter.input(name, { dataType, shape })] as const),
   );
-  const batchNormalizations = new BatchNormalizations(graph, options.batchNorm);
+  const batchNormalizations = new BatchNormalizations(graph, emitter, options.batchNorm);
   const dropouts = new Dropouts(emitter, options.isDropoutActive);
   const dependent = options.isDifferentiated ? dependentOn(new Set(parameters.keys()), graph) : new Set<string>();
-  const needsDecomposition = ({ domain, inputs: names }: Node) =>
-    domain !== "" || names.some((name) => dependent.has(name));
+  const needsDecomposition = ({ inputs: names }: Node) => names.some((name) => dependent.has(name));
 
   const rewrite: Rewrite = (replayed) => {
-    const { node } = replayed;
-    const constant = node.opType === "Constant" ? parameters.get(node.outputs[0] ?? "") : undefined;
-    if (constant !== undefined) return [constant];
     const inMode = batchNormalizations.rewrite(replayed) ?? dropouts.rewrite(replayed);
-    return inMode ?? (needsDecomposition(node) ? decompose(replayed) : undefined);
+    return inMode ?? (needsDecomposition(replayed.node) ? decompose(replayed) : undefined);
   };
   const values = replay(graph, emitter, inputs, {
     rewrite,

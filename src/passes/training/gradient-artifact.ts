@@ -7,14 +7,7 @@ import { differentiate } from "../gradient/differentiate.js";
 import { type Artifact, artifactOf, inputPorts, type Port } from "./artifact.js";
 import { emitForward, type ParameterType } from "./forward.js";
 import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
-
-/** What training does to layers that behave differently in training. */
-export interface TrainingMode {
-  /** Batch normalization keeps the statistics that the file has. By default it takes those of the batch. */
-  readonly freezeBatchNorm?: boolean;
-  /** Dropout drops nothing in training either. */
-  readonly noDropout?: boolean;
-}
+import type { TrainingMode } from "./training-mode.js";
 
 /** The artifact, its loss, and the parameters that the loss reaches. */
 export interface GradientArtifact extends Artifact {
@@ -32,7 +25,7 @@ export function gradientArtifact(
   specifications: readonly LossSpecification[],
   { freezeBatchNorm = false, noDropout = false }: TrainingMode,
 ): GradientArtifact {
-  const emitter = new Emitter();
+  const emitter = Emitter.into(graph);
   const forward = emitForward(graph, emitter, {
     parameters: candidates,
     batchNorm: freezeBatchNorm ? "frozen" : "training",

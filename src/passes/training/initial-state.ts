@@ -1,8 +1,9 @@
 import { InputError } from "../../graph/errors.js";
 import type { Graph, Model } from "../../graph/model.js";
+import { formatShape } from "../../graph/shapes/shape-math.js";
 import { readFloats, type Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
-import type { ContractArtifact } from "./contract.js";
+import type { ContractArtifact, ContractTensor } from "./contract.js";
 
 /** A tensor's values with its type and shape, as `new ort.Tensor(type, data, dims)` takes them. */
 export interface InitialTensor {
@@ -12,7 +13,8 @@ export interface InitialTensor {
 }
 
 /**
- * What training starts from: the values that the model has for the parameters and running statistics of an artifact, by the names of its inputs.
+ * What training starts from: the values that the model has for the parameters and running statistics of an artifact, by
+ * the names of its inputs.
  * @throws InputError for a contract of another model
  */
 export function initialState(model: Model, artifact: ContractArtifact): Readonly<Record<string, InitialTensor>> {
@@ -22,17 +24,19 @@ export function initialState(model: Model, artifact: ContractArtifact): Readonly
     artifact.inputs.flatMap(({ name, of, dtype, shape }) => {
       if (of === undefined) return [];
       const tensor = tensors.get(of);
-      if (tensor === undefined || tensor.shape.some((extent, axis) => extent !== shape[axis])) {
-        throw new InputError(
-          model.label,
-          `has no "${of}" of the shape [${shape.join(", ")}]`,
-          "is the contract another model's?",
-        );
+      if (tensor === undefined || !isSameShape(tensor.shape, shape)) {
+        const ofShape = shape === null ? "" : ` of the shape ${formatShape(shape)}`;
+        throw new InputError(model.label, `has no "${of}"${ofShape}`, "is the contract another model's?");
       }
       const type = dtype === "float64" ? "float64" : "float32";
       return [[name, { type, data: readFloats(tensor, type), dims: tensor.shape }]];
     }),
   );
+}
+
+function isSameShape(actual: readonly number[], wanted: ContractTensor["shape"]): boolean {
+  if (wanted === null) return true;
+  return actual.length === wanted.length && actual.every((extent, axis) => extent === wanted[axis]);
 }
 
 /** Initializers and constants by name, those of bodies included. */

@@ -36,12 +36,15 @@ export function emitLosses(
   forward: Forward,
   emitter: Emitter,
 ): EmittedLoss {
+  if (specifications.length === 0) throw new InputError("--loss", "is missing", "name one at least");
+  refuseUnfit(specifications);
   const g = new Operators(emitter);
   const emitted = specifications.map((specification) =>
     specification.name === "model"
-      ? lossOfModel(specification, forward)
+      ? lossOfModel(specification, graph, forward)
       : lossOnOutput(specification, { graph, forward, g, isOnly: specifications.length === 1 }),
   );
+  refuseRepeated(emitted.map(({ resolved }) => resolved));
   const weighted = emitted.map(({ value, resolved }) => g.mul(value, resolved.weight));
   return {
     value: g.sum(weighted),
@@ -60,10 +63,11 @@ interface OneLoss {
 
 function lossOfModel(
   { output, weight = 1 }: Extract<LossSpecification, { name: "model" }>,
+  graph: Graph,
   { values }: Forward,
 ): OneLoss {
   const value = values.get(output);
-  if (value === undefined) throw new InputError(`--loss-output ${output}`, "names no value of the model");
+  if (value === undefined) throw unknownOutput(`--loss-output ${output}`, graph);
   requireRealNumbers(value, output);
   const elements = value.shape?.every((extent) => extent === 1);
   if (elements === false) {
@@ -93,13 +97,10 @@ function lossOnOutput(
   refuseUnknown(name, head, options);
   const output = wanted ?? firstOfRealNumbers(graph, forward);
   const prediction = forward.values.get(output);
-  if (prediction === undefined) {
-    const outputs = graph.outputs.map((info) => `"${info.name}"`).join(", ");
-    throw new InputError(`--loss ${output}=${name}`, "names no output of the model", `its outputs are ${outputs}`);
-  }
+  if (prediction === undefined) throw unknownOutput(`--loss ${output}=${name}`, graph);
   requireRealNumbers(prediction, output);
   const type = head.targetType(prediction, options);
-  const target = g.emitter.input(isOnly ? "target" : `${output}.target`, type);
+  const target = g.emitter.newInput(isOnly ? "target" : `${output}.target`, type);
   const context = { g, prediction, target, options };
   const metrics = Object.entries(head.metrics(context)).map(
     ([metric, value]) => [isOnly ? metric : `${output}.${metric}`, value] as const,
@@ -110,6 +111,27 @@ function lossOnOutput(
     metrics: new Map(metrics),
     resolved: { name, output, weight, ...options },
   };
+}
+
+function unknownOutput(option: string, { outputs }: Graph): InputError {
+  const names = outputs.map(({ name }) => `"${name}"`).join(", ");
+  return new InputError(option, "names no output of the model", `its outputs are ${names}`);
+}
+
+/** @throws InputError for weights that are no numbers */
+function refuseUnfit(specifications: readonly LossSpecification[]): void {
+  for (const { weight = 1 } of specifications) {
+    if (!Number.isFinite(weight)) throw new InputError(`--loss-weight ${weight}`, "is not a finite number");
+  }
+}
+
+/** @throws InputError for two losses on one output */
+function refuseRepeated(losses: readonly ContractLoss[]): void {
+  const outputs = new Set<string>();
+  for (const { name, output } of losses) {
+    if (outputs.has(output)) throw new InputError(`--loss ${name}`, `is the second loss on "${output}"`);
+    outputs.add(output);
+  }
 }
 
 function firstOfRealNumbers(graph: Graph, { values }: Forward): string {

@@ -1,18 +1,23 @@
 import { basename } from "node:path";
 import { isFloatingPoint } from "../../graph/data-type.js";
+import { InputError } from "../../graph/errors.js";
 import type { Graph, Model } from "../../graph/model.js";
 import { standardModel } from "../../graph/standard-model.js";
+import { inlineFunctions } from "../normalize/inline-functions.js";
 import { normalize } from "../normalize/normalize.js";
 import { computedType } from "../normalize/to-float32.js";
+import { upgradeOpset } from "../normalize/upgrade-opset.js";
 import { type ScaleOptions, scalesOf } from "../scaling/scales.js";
 import { scaleTable } from "../scaling/scale-table.js";
-import { structureOf } from "../structure/structure.js";
+import { type Structure, structureOf } from "../structure/structure.js";
 import type { TrainabilityOptions } from "../structure/trainability.js";
 import { type ArtifactName, artifactNames, type Contract, type ContractLoss } from "./contract.js";
-import { evalArtifact } from "./eval-artifact.js";
+import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
 import type { ParameterType } from "./forward.js";
-import { type GradientArtifact, gradientArtifact, type TrainingMode } from "./gradient-artifact.js";
+import { type GradientArtifact, gradientArtifact } from "./gradient-artifact.js";
 import type { LossSpecification } from "./losses.js";
+import { lossOutputs, requireStandardOperators } from "./standard-operators.js";
+import type { TrainingMode } from "./training-mode.js";
 
 /** How a model is to be trained. */
 export interface RewriteOptions extends TrainabilityOptions, ScaleOptions, TrainingMode {
@@ -37,23 +42,22 @@ export interface TrainingArtifacts {
  */
 export function rewrite(model: Model, options: RewriteOptions): TrainingArtifacts {
   const structure = structureOf(model, options);
-  const normalized = normalize(model);
-  const { graph } = normalized.model;
-  const wanted = new Set(options.emit ?? artifactNames);
-  const candidates = structure.layers.flatMap(({ parameters }) =>
-    parameters.flatMap(({ tensor: { name, dataType, shape } }) =>
-      isFloatingPoint(dataType) ? [{ name, dataType: computedType(dataType), shape }] : [],
-    ),
-  );
   const losses = isList(options.loss) ? options.loss : [options.loss];
+  const wanted = new Set(options.emit ?? artifactNames);
+  const upgraded = inlineFunctions(upgradeOpset(model));
+  const predictions = wanted.has("eval") ? upgraded.graph.outputs.map(({ name }) => name) : [];
+  requireStandardOperators(upgraded.graph, [...lossOutputs(upgraded.graph, losses), ...predictions]);
+  const normalized = normalize(upgraded);
+  const { graph } = normalized.model;
+  const candidates = candidatesOf(structure, model.label);
   const gradient = wanted.has("gradient") ? reachedGradient(graph, candidates, losses, options) : undefined;
-  const parameters = candidates.filter(({ name }) => gradient?.reached.has(name) ?? true);
+  const reached = gradient?.reached ?? reachedByLoss(graph, candidates, losses);
+  const parameters = candidates.filter(({ name }) => reached.has(name));
   const evaluation = wanted.has("eval") ? evalArtifact(graph, parameters, losses, options) : undefined;
 
   const table = scaleTable(model, scalesOf(structure, options));
-  const names = new Set(parameters.map(({ name }) => name));
   const artifacts = [["gradient", gradient] as const, ["eval", evaluation] as const];
-  const unreached = candidates.length - parameters.length;
+  const unreached = candidates.flatMap(({ name }) => (reached.has(name) ? [] : [name]));
   return {
     contract: {
       format: "caadam-training-contract",
@@ -62,7 +66,7 @@ export function rewrite(model: Model, options: RewriteOptions): TrainingArtifact
       loss: contractLoss((gradient ?? evaluation)?.loss.resolved ?? []),
       optimizer: { name: "caadam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
       strategy: table.strategy,
-      parameters: table.parameters.filter(({ name }) => names.has(name)),
+      parameters: table.parameters.filter(({ name }) => reached.has(name)),
       artifacts: Object.fromEntries(
         artifacts.flatMap(([name, artifact]) => (artifact === undefined ? [] : [[name, artifact.contract]])),
       ),
@@ -75,9 +79,31 @@ export function rewrite(model: Model, options: RewriteOptions): TrainingArtifact
     warnings: [
       ...structure.warnings,
       ...(normalized.warning === undefined ? [] : [normalized.warning]),
-      ...(unreached === 0 ? [] : [`parameters that the loss does not reach, and that stay as they are: ${unreached}`]),
+      ...(unreached.length === 0 ? [] : [`the loss does not reach ${firstNames(unreached)}: they stay as they are`]),
     ],
   };
+}
+
+/** What may be trained: parameters of real numbers. @throws InputError where there are none, and for names that are there twice */
+function candidatesOf({ layers }: Structure, label: string): readonly ParameterType[] {
+  const tensors = layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor));
+  const candidates = tensors.flatMap(({ name, dataType, shape }) =>
+    isFloatingPoint(dataType) ? [{ name, dataType: computedType(dataType), shape }] : [],
+  );
+  const [quantized] = tensors;
+  if (candidates.length === 0 && quantized !== undefined) {
+    const what = `its weights are quantized ("${quantized.name}" holds ${quantized.dataType}), and real numbers are trained`;
+    throw new InputError(label, what, "rewrite the model as it was before quantization");
+  }
+  const seen = new Set<string>();
+  for (const { name } of candidates) {
+    if (seen.has(name)) {
+      const remedy = "give them names of their own, or leave them as they are with --freeze";
+      throw new InputError(label, `two parameters in different bodies are called "${name}"`, remedy);
+    }
+    seen.add(name);
+  }
+  return candidates;
 }
 
 /** What the loss does not reach is no input: it stays the constant that it is. */
@@ -90,6 +116,12 @@ function reachedGradient(
   const artifact = gradientArtifact(graph, candidates, losses, options);
   const reached = candidates.filter(({ name }) => artifact.reached.has(name));
   return reached.length === candidates.length ? artifact : gradientArtifact(graph, reached, losses, options);
+}
+
+/** "a", "b", "c" and 5 more. */
+function firstNames(names: readonly string[]): string {
+  const first = names.slice(0, 3).map((name) => `"${name}"`);
+  return names.length > 3 ? `${first.join(", ")} and ${names.length - 3} more` : first.join(" and ");
 }
 
 function contractLoss(losses: readonly ContractLoss[]): Contract["loss"] {

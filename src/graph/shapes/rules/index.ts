@@ -1,3 +1,4 @@
+import { merged } from "../../registry.js";
 import type { ShapeRule, ShapeRules } from "../shape-rule.js";
 import { attentions } from "./attention.js";
 import { casts } from "./casts.js";
@@ -48,4 +49,4 @@ const families: readonly ShapeRules[] = [
 ];
 
 /** The shape rules of ai.onnx, by operator. */
-export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map(families.flatMap((family) => Object.entries(family)));
+export const shapeRules: ReadonlyMap<string, ShapeRule> = merged(families);

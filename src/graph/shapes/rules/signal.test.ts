@@ -20,6 +20,7 @@ describe("signals against ONNX Runtime", () => {
     await expectRuntimeAgrees("STFT", [zeros(2, 20, 1), scalar(3), zeros(8)]);
     await expectRuntimeAgrees("STFT", [zeros(2, 20, 1), scalar(3), undefined, scalar(8)]);
     await expectRuntimeAgrees("STFT", [zeros(2, 20, 1), scalar(3), zeros(8), scalar(8)], { onesided: 0 });
+    await expectRuntimeAgrees("STFT", [zeros(2, 20), scalar(3), zeros(8)]);
   });
 
   it("windows and the mel scale", async () => {

@@ -32,11 +32,12 @@ function fourierTransform(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, result)];
 }
 
-/** Signal [batch, length, 1 or 2] -> [batch, ⌊(length − frame)/step⌋ + 1, frame or onesided ⌊frame/2⌋ + 1, 2]. */
+/** Signal [batch, length] or [batch, length, 1 or 2] -> [batch, ⌊(length − frame)/step⌋ + 1, frame or onesided ⌊frame/2⌋ + 1, 2]. */
 function shortTimeFourierTransform(context: ShapeContext): readonly Facts[] {
   const { node, inputs, fail } = context;
   const { dataType, shape } = context.input(0);
-  if (shape !== undefined && shape.length !== 3) {
+  // ONNX asks for the third axis; PyTorch leaves it out, and the runtime does without.
+  if (shape !== undefined && shape.length !== 2 && shape.length !== 3) {
     fail(`needs a signal [batch, length, 1 or 2], but has ${formatShape(shape)}`);
   }
   const [batch = context.unknownExtent(0, 0), length] = shape ?? [];

@@ -1,6 +1,5 @@
-import { capturedNames } from "../../../graph/bodies.js";
 import { isRandom } from "../../../graph/emission-key.js";
-import type { Value } from "../../../graph/emitter.js";
+import type { Body, Value } from "../../../graph/emitter.js";
 import { InputError } from "../../../graph/errors.js";
 import { describeNode, type Graph, type Node } from "../../../graph/model.js";
 import type { Operators } from "../../../graph/operators.js";
@@ -36,8 +35,13 @@ export function recomputed(
     initializer: (tensor, emitter) => emitter.initializer(tensor),
     rewrite: ({ node }) => {
       if (!isRandom(node)) return undefined;
-      const problem = "is in a body of control flow, and for its gradient it would have to draw the same random numbers again";
-      throw new InputError(describeNode(node), problem, "move it out of the body, or leave what is behind it with --freeze");
+      const problem =
+        "is in a body of control flow, and for its gradient it would have to draw the same random numbers again";
+      throw new InputError(
+        describeNode(node),
+        problem,
+        "move it out of the body, or leave what is behind it with --freeze",
+      );
     },
   });
   return body.outputs.map(({ name }) => results.get(name) ?? g.unreachable(body.name));
@@ -58,12 +62,17 @@ export function seedsOf(
   });
 }
 
-/** All names in a graph whose values depend on one of these, these included. */
-export function dependents(graph: Graph, names: Iterable<string>): ReadonlySet<string> {
-  const found = new Set(names);
-  for (const { outputs, ...node } of graph.nodes) {
-    const isDependent = [...node.inputs, ...capturedNames({ ...node, outputs })].some((name) => found.has(name));
-    if (isDependent) for (const output of outputs) found.add(output);
-  }
-  return found;
+/** Emits an If whose branches have been built. */
+export function emitIf(g: Operators, condition: Value, thenBranch: Body, elseBranch: Body): readonly Value[] {
+  const results = g.emitter.emit({
+    opType: "If",
+    inputs: [condition],
+    attributes: { then_branch: thenBranch.graph, else_branch: elseBranch.graph },
+    outputs: thenBranch.outputs.length,
+    bodies: new Map([
+      ["then_branch", thenBranch.outputs],
+      ["else_branch", elseBranch.outputs],
+    ]),
+  });
+  return results.map((result) => result ?? g.unreachable("If"));
 }

@@ -65,9 +65,6 @@ export const elementary: GradientRules = {
 
   Floor: noGradient,
 
-  /** x' = 1. */
-  Identity: rule(1, ({ dY }) => [dY]),
-
   /** (ln x)' = 1/x. */
   Log: elementWiseInverse((_, x) => x),
 

@@ -1,3 +1,4 @@
+import { merged } from "../../../graph/registry.js";
 import type { GradientRule, GradientRules } from "../rule.js";
 import { arithmetic } from "./arithmetic.js";
 import { convolutions } from "./convolution.js";
@@ -62,6 +63,4 @@ const families: readonly GradientRules[] = [
 ];
 
 /** The gradient rules of ai.onnx, by operator. */
-export const gradientRules: ReadonlyMap<string, GradientRule> = new Map(
-  families.flatMap((family) => Object.entries(family)),
-);
+export const gradientRules: ReadonlyMap<string, GradientRule> = merged(families);

@@ -5,8 +5,10 @@ import { type GradientRules, rule } from "../rule.js";
 
 /** Activations that are made of straight lines. At the kinks they have the slopes that PyTorch gives them. */
 export const rectifiers: GradientRules = {
-  /** y = max(x, 0).  dX = dY·[y > 0]. */
-  Relu: rule(1, ({ g, Y, dY }) => [g.mul(dY, isPositive(g, Y))]),
+  /** y = max(x, 0).  dX = dY·[y > 0], 0 also where dY is infinite. */
+  Relu: rule(1, ({ g, Y, dY }) => [
+    mayBeInfinite(g, dY) ? g.where(g.greater(Y, 0), dY, 0) : g.mul(dY, isPositive(g, Y)),
+  ]),
 
   /** y = x for x ≥ 0, else αx.  dX = dY·(α + (1 − α)·[x > 0]). */
   LeakyRelu: rule(1, ({ g, node, inputs: [x], dY }) => {
@@ -57,12 +59,34 @@ export const rectifiers: GradientRules = {
       return isCrossed === undefined ? isAbove : g.or(isAbove, isCrossed);
     };
     return [
-      needs(0) && g.where(g.equal(x, Y), dY, 0),
+      needs(0) && kept(g, dY, g.equal(x, Y)),
       needs(1) && low && g.unbroadcast(g.where(isRaised(low), dY, 0), low),
       needs(2) && high && g.unbroadcast(g.where(isLowered(high), dY, 0), high),
     ];
   }),
 };
+
+/** Behind these, infinite gradients would have made those of weights infinite, too. */
+const linearMaps: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization"]);
+
+/**
+ * dY where a condition holds, else 0: by a multiplication, at three quarters of the time, but where dY may be infinite and does not
+ * count, as that of a logarithm at 0.
+ */
+function kept(g: Operators, dY: Value, condition: Value): Value {
+  return mayBeInfinite(g, dY) ? g.where(condition, dY, 0) : g.mul(dY, g.cast(condition, dY.dataType));
+}
+
+/** Whether a gradient has just been divided by something that may be 0, or been through what grows without bounds. */
+function mayBeInfinite(g: Operators, gradient: Value, distance = 3): boolean {
+  const { node, inputs } = g.emitter.emissionOf(gradient) ?? {};
+  if (node === undefined || inputs === undefined || distance === 0 || linearMaps.has(node.opType)) return false;
+  if (growing.has(node.opType)) return true;
+  return inputs.some((input) => input !== undefined && mayBeInfinite(g, input, distance - 1));
+}
+
+/** Operators whose results are infinite for some finite operands. */
+const growing: ReadonlySet<string> = new Set("Div Reciprocal Pow Exp Log Tan".split(" "));
 
 /** Steep enough that all but the smallest of positive numbers are cut off at 1, and flat enough that no product overflows early. */
 const STEEP = 1e30;

@@ -4,6 +4,7 @@ import type { Operators } from "../../../graph/operators.js";
 import { scan } from "../../../graph/scan.js";
 import { tuple, type Tuple } from "../../../graph/tuple.js";
 import type { GradientContext, InputGradients } from "../rule.js";
+import { productOfAll } from "./iteration-products.js";
 
 /** The cells of recurrent layers that have gradient rules. */
 export type CellName = "LSTM" | "GRU" | "GRU, linear before reset" | "RNN, tanh" | "RNN, relu" | "RNN, sigmoid";
@@ -47,13 +48,18 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
         isReversed: !isReversed,
         body: (inner, [dh, carried], [into, byInput, byOutput, byForget, byCandidate, forget, fromOutside]) => {
           const dc = inner.add(carried, inner.mul(dh, into));
-          const parts = [inner.mul(dc, byInput), inner.mul(dh, byOutput), inner.mul(dc, byForget), inner.mul(dc, byCandidate)];
+          const parts = [
+            inner.mul(dc, byInput),
+            inner.mul(dh, byOutput),
+            inner.mul(dc, byForget),
+            inner.mul(dc, byCandidate),
+          ];
           const dz = inner.concat(parts, -1);
           return { states: [inner.op("Gemm", [dz, r, fromOutside]), inner.mul(dc, forget)], outputs: [dz] };
         },
       });
       const [dz] = backwards.outputs;
-      return { start: backwards.states, input: dz, captures: [product(g, before, dz)] };
+      return { start: backwards.states, input: dz, captures: [productOfAll(g, before, dz)] };
     }),
 
     /**
@@ -83,7 +89,7 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
       return {
         start: backwards.states,
         input: g.concat([dGates, dn], -1),
-        captures: [product(g, before, dGates), product(g, g.mul(r, before), dn)],
+        captures: [productOfAll(g, before, dGates), productOfAll(g, g.mul(r, before), dn)],
       };
     }),
 
@@ -117,7 +123,7 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
       return {
         start: backwards.states,
         input: dz,
-        captures: [product(g, before, ofHidden), g.reduceSum(ofHidden, [0, 1], false)],
+        captures: [productOfAll(g, before, ofHidden), g.reduceSum(ofHidden, [0, 1], false)],
       };
     }),
 
@@ -145,7 +151,7 @@ function simpleCell(slope: (g: Operators, h: Value) => Value) {
       },
     });
     const [dz] = backwards.outputs;
-    return { start: backwards.states, input: dz, captures: [product(g, before, dz)] };
+    return { start: backwards.states, input: dz, captures: [productOfAll(g, before, dz)] };
   });
 }
 
@@ -191,7 +197,10 @@ function cell<const States extends 1 | 2, const Weights extends number, const Ga
     const dy = gradients[states];
     const end = start.map((state, index) => {
       const later = gradients[index];
-      const own = index === 0 && dy !== undefined ? g.squeeze(isReversed ? g.slice(dy, 0, 0, 1) : g.slice(dy, 0, -1), [0]) : undefined;
+      const own =
+        index === 0 && dy !== undefined
+          ? g.squeeze(isReversed ? g.slice(dy, 0, 0, 1) : g.slice(dy, 0, -1), [0])
+          : undefined;
       if (later === undefined || own === undefined) return later ?? own ?? g.zerosLike(state);
       return g.add(later, own);
     });
@@ -223,12 +232,6 @@ function mixing(g: Operators, h: Value, z: Value, n: Value) {
 function shifted(g: Operators, after: Value, start: Value, isReversed: boolean): Value {
   const first = g.unsqueeze(start, [0]);
   return isReversed ? g.concat([g.slice(after, 0, 1), first], 0) : g.concat([first, g.slice(after, 0, 0, -1)], 0);
-}
-
-/** Σ aᵀ·b over steps and batch. */
-function product(g: Operators, a: Value, b: Value): Value {
-  const flat = (value: Value) => g.op("Flatten", [value], { axis: 2 });
-  return g.op("Gemm", [flat(a), flat(b)], { transA: 1 });
 }
 
 function slopeOfSigmoid(g: Operators, y: Value): Value {

@@ -1,6 +1,7 @@
 import { splitHeads } from "../../../graph/attention-heads.js";
 import type { Value } from "../../../graph/emitter.js";
 import { integerAttribute } from "../../../graph/model.js";
+import { addRows } from "../../../graph/rows.js";
 import { type GradientContext, type GradientRules, rule } from "../rule.js";
 
 /** Rotary position embeddings. */
@@ -16,7 +17,7 @@ export const rotaryEmbeddings: GradientRules = {
     const towards = (cache: Value, perHead: Value) => {
       const sum = g.reduceSum(perHead, [1], false);
       if (positions === undefined) return g.unbroadcast(sum, cache);
-      return g.op("ScatterND", [g.zerosLike(cache), g.unsqueeze(positions, [2]), sum], { reduction: "add" });
+      return addRows(g, cache, { rows: positions, width: g.shape(cache)[1] ?? 1 }, sum);
     };
     return [
       needs(0) && g.op(node.opType, [dY, cos, g.neg(sin), positions], node.attributes),

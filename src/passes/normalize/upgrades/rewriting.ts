@@ -1,3 +1,4 @@
+import { withoutTrailing } from "../../../graph/emission-key.js";
 import { float32Tensor, int64Tensor } from "../../../graph/builder.js";
 import { InputError } from "../../../graph/errors.js";
 import { type Attribute, describeNode, type Node, stringAttribute } from "../../../graph/model.js";
@@ -156,8 +157,8 @@ export class Rewriting {
     this.#nodes.push({
       ...this.node,
       opType,
-      inputs: withoutOmitted(inputs),
-      outputs: withoutOmitted(outputs),
+      inputs: withoutTrailing(inputs),
+      outputs: withoutTrailing(outputs),
       attributes: withAttributes(this.node.attributes, attributes),
     });
   }
@@ -215,8 +216,4 @@ function toAttribute(given: Given): Attribute {
 /** Exporters write INT64_MAX for "to the end", which a number does not hold. */
 function bigTensor(values: readonly bigint[]): Tensor {
   return tensorFrom("", "int64", [values.length], new Uint8Array(BigInt64Array.from(values).buffer));
-}
-
-function withoutOmitted(names: readonly string[]): readonly string[] {
-  return names.slice(0, names.findLastIndex((name) => name !== "") + 1);
 }

@@ -107,8 +107,7 @@ export const poolingCases: Readonly<Record<string, fc.Arbitrary<OperatorCase>>> 
     (shape) => operand(shape, anyNumber),
     fc.record({ ceil_mode: flag, count_include_pad: flag }),
   ),
-  // Without ceil_mode: for windows that would start in the padding, ONNX (1.23) infers another shape than it defines.
-  LpPool: pool("LpPool", (shape) => operand(shape, awayFromZero), fc.record({ p: powers })),
+  LpPool: pool("LpPool", (shape) => operand(shape, awayFromZero), fc.record({ ceil_mode: flag, p: powers })),
   GlobalAveragePool: globalPool("GlobalAveragePool", (shape) => operand(shape, anyNumber)),
   GlobalMaxPool: globalPool("GlobalMaxPool", distinct),
   GlobalLpPool: powers.chain((p) =>

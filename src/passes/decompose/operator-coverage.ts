@@ -1,5 +1,5 @@
 import { shapeRules } from "../../graph/shapes/rules/index.js";
-import { decompositions } from "../decompose/index.js";
+import { decompositions } from "./index.js";
 import { noGradient } from "../gradient/rule.js";
 import { gradientRules } from "../gradient/rules/index.js";
 

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { attributesOf, float32Tensor, modelOf } from "../../graph/builder.js";
+import { refusal } from "../../graph/testing/input-error.js";
+import { graph, node } from "../../graph/testing/models.js";
+import type { ContractArtifact } from "./contract.js";
+import { initialState } from "./initial-state.js";
+
+const constant = node("Constant", [], ["c"], { attributes: attributesOf({ value: float32Tensor("", [2]) }) });
+const model = modelOf(graph(["x"], [constant], [], { initializers: [float32Tensor("w", [4, 4])] }));
+
+function artifactOf(...parameters: readonly (readonly [of: string, shape: readonly number[] | null])[]) {
+  const artifact: ContractArtifact = {
+    file: "gradient.onnx",
+    inputs: [
+      { name: "x", role: "feature", dtype: "float32", shape: ["batch"] },
+      ...parameters.map(
+        ([of, shape]) => ({ name: `${of}_1`, role: "parameter", of, dtype: "float32", shape }) as const,
+      ),
+    ],
+    outputs: [],
+  };
+  return artifact;
+}
+
+test("initializers and constants start training, by the names of the artifact's inputs", () => {
+  const state = initialState(model, artifactOf(["w", [4, 4]], ["c", [2]]));
+  expect(Object.entries(state).map(([name, { type, dims, data }]) => [name, type, dims, data.length])).toEqual([
+    ["w_1", "float32", [4, 4], 16],
+    ["c_1", "float32", [2], 2],
+  ]);
+});
+
+test("a contract of another model is refused, be it for a name, an extent or a rank", () => {
+  for (const shape of [[4, 5], [4], [4, 4, 7], []]) {
+    expect(refusal(() => initialState(model, artifactOf(["w", shape])))).toContain(
+      `has no "w" of the shape [${shape.join(", ")}]; is the contract another model's?`,
+    );
+  }
+  expect(refusal(() => initialState(model, artifactOf(["v", null])))).toContain('has no "v"; is the contract');
+});
