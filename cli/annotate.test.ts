@@ -197,7 +197,8 @@ describe("bad input is one clear line and exit code 2", () => {
       const x = graph.input("x", "float32", ["n", 4]);
       graph.output(graph.node("MatMul", [x, graph.initializer(float32Tensor("w", [4, 4]))]), "float32");
       const bytes = Buffer.from(encodeModel(modelOf(graph.graph())));
-      // TensorProto.external_data (13) and data_location (14) in place of raw_data (9): 66 bytes of field 9 become these.
+      // TensorProto.external_data (13) and data_location (14) in place of raw_data (9): 66 bytes of field 9 become
+      // these.
       const entry = (key: string, value: string) =>
         Buffer.from([0x0a, key.length, ...Buffer.from(key), 0x12, value.length, ...Buffer.from(value)]);
       const location13 = entry("location", location);

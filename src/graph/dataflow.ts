@@ -167,7 +167,8 @@ class DataflowBuilder {
     outputs: readonly (OpenValue | undefined)[],
     scope: Scope,
   ): void {
-    // A Loop's body gets the iteration number first, and returns the condition first; Scan had sequence lengths at opset 8.
+    // A Loop's body gets the iteration number first, and returns the condition first; Scan had sequence lengths at
+    // opset 8.
     const isLoop = node.opType === "Loop";
     const entering = isLoop ? [undefined, inputs[1], ...inputs.slice(2)] : inputs.slice(-body.inputs.length);
     if (entering.length < body.inputs.length) {

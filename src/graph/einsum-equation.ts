@@ -12,8 +12,8 @@ export interface EinsumEquation {
 }
 
 /**
- * The equation of an Einsum with a label for every axis. The axes of ellipses are aligned at the last one, as in broadcasting; without an arrow
- * the output has these, then the letters that occur once in alphabetical order.
+ * The equation of an Einsum with a label for every axis. The axes of ellipses are aligned at the last one, as in
+ * broadcasting; without an arrow the output has these, then the letters that occur once in alphabetical order.
  * @param ranks of the operands
  */
 export function einsumEquation(node: Node, ranks: readonly number[]): EinsumEquation {

@@ -58,8 +58,8 @@ export interface ExtentSource {
 }
 
 /**
- * Emits a graph node by node. Each value comes with its type and symbolic shape; a node that is there already is not emitted again,
- * one that does nothing is left out, and integers that are known become constants.
+ * Emits a graph node by node. Each value comes with its type and symbolic shape; a node that is there already is not
+ * emitted again, one that does nothing is left out, and integers that are known become constants.
  */
 export class Emitter {
   readonly #parent: Emitter | undefined;

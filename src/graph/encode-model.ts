@@ -19,8 +19,8 @@ const messages = lazily(() => {
 
 /**
  * A model that was built here, as the bytes of a .onnx file. For a model that was read from a file, patch the file
- * instead: this writes what onnx-proto's message classes (ONNX 1.10) hold, with all payloads embedded. Metadata of graph
- * and nodes, which came later, is left out.
+ * instead: this writes what onnx-proto's message classes (ONNX 1.10) hold, with all payloads embedded. Metadata of
+ * graph and nodes, which came later, is left out.
  * @param locationOf tells which tensors are in a file beside the model, and where; by default none
  * @throws InputError for a model with local functions (inline them first) and for what onnx-proto or we do not hold in
  *   full: sparse tensors, opaque types, element types newer than ours

@@ -4,8 +4,8 @@ import type { Operators } from "./operators.js";
 import { tensorFacts } from "./shapes/facts.js";
 
 /**
- * X⁻¹ of square matrices, by Gauss-Jordan elimination of [X | I] with partial pivoting, a column at a time. Not finite where a matrix is
- * singular.
+ * X⁻¹ of square matrices, by Gauss-Jordan elimination of [X | I] with partial pivoting, a column at a time. Not finite
+ * where a matrix is singular.
  */
 export function inverse(g: Operators, x: Value): Value {
   const count = g.extentsOf(x, g.rank(x) - 1);
@@ -33,7 +33,10 @@ export function inverse(g: Operators, x: Value): Value {
   return g.slice(result ?? g.unreachable("Loop"), -1, count);
 }
 
-/** The matrix with row and column `column` of X as in I: its largest pivot swapped there, scaled to 1, and subtracted from all other rows. */
+/**
+ * The matrix with row and column `column` of X as in I: its largest pivot swapped there, scaled to 1, and subtracted
+ * from all other rows.
+ */
 function eliminated(g: Operators, matrix: Value, column: Value, rows: Value): Value {
   const entries = (m: Value) => g.gather(m, g.unsqueeze(column, [0]), -1);
   const isHere = g.equal(rows, column);

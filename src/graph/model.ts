@@ -132,7 +132,9 @@ export function operatorName({ domain, opType }: Pick<Node, "domain" | "opType">
   return domain === "" ? opType : `${domain}.${opType}`;
 }
 
-/** An int attribute as a number, `fallback` where it is absent. 64-bit extremes come out as the nearest safe integer. */
+/**
+ * An int attribute as a number, `fallback` where it is absent. 64-bit extremes come out as the nearest safe integer.
+ */
 export function integerAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes.get(name);
   return attribute?.kind === "int" ? toSafeInteger(attribute.value) : fallback;

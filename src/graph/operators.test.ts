@@ -20,7 +20,10 @@ import { floats, integers, type PlainTensor, runModel } from "./testing/run-mode
 /** Something on one or two inputs; the second one is the first where there is only that. */
 type Build = (g: Operators, x: Value, y: Value) => Value;
 
-/** What is built on inputs, run twice: with the extents of all inputs as numbers, and as symbols, which are named by their numbers. */
+/**
+ * What is built on inputs, run twice: with the extents of all inputs as numbers, and as symbols, which are named by
+ * their numbers.
+ */
 async function computed(given: readonly PlainTensor[], build: Build): Promise<PlainTensor> {
   const results: PlainTensor[] = [];
   for (const isSymbolic of [false, true]) {

@@ -14,8 +14,8 @@ export type Operand = Value | number;
 export type BodyOf = (g: Operators, inputs: readonly Value[]) => readonly Value[];
 
 /**
- * The vocabulary in which gradients, losses and decompositions are written: standard operators (ai.onnx, working opset) as functions of
- * values of a graph under construction. Axes count from the front, or from the back where negative.
+ * The vocabulary in which gradients, losses and decompositions are written: standard operators (ai.onnx, working opset)
+ * as functions of values of a graph under construction. Axes count from the front, or from the back where negative.
  */
 export class Operators {
   constructor(readonly emitter: Emitter) {}
@@ -287,7 +287,10 @@ export class Operators {
     return terms.reduce((result, term) => this.add(result, term));
   }
 
-  /** How many elements there are along some axes, to divide by: a number where it is known, else a vector of one, of x's type. */
+  /**
+   * How many elements there are along some axes, to divide by: a number where it is known, else a vector of one, of x's
+   * type.
+   */
   count(x: Value, axes: readonly number[]): Operand {
     const shape = this.shape(x);
     const count = product(axes.map((axis) => shape[this.axis(x, axis)] ?? 1));
@@ -396,8 +399,8 @@ export class Operators {
   }
 
   /**
-   * The gradient of an operand that was broadcast: summed over the axes along which it was repeated, in its own shape. Axes whose
-   * extents are different symbols are compared while the graph runs.
+   * The gradient of an operand that was broadcast: summed over the axes along which it was repeated, in its own shape.
+   * Axes whose extents are different symbols are compared while the graph runs.
    */
   unbroadcast(gradient: Value, to: Value): Value {
     if (isSameShape(gradient.shape, to.shape)) return gradient;

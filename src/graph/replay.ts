@@ -112,7 +112,10 @@ function replayedNode(
   return emitter.emit({ ...node, inputs, attributes, bodies, facts, name: nameOf(node) });
 }
 
-/** The branch of an If whose condition is known: its nodes need none around them, and the other branch may even contradict itself. */
+/**
+ * The branch of an If whose condition is known: its nodes need none around them, and the other branch may even
+ * contradict itself.
+ */
 function takenBranch({ domain, opType, attributes }: Node, [condition]: readonly (Value | undefined)[]) {
   const isTrue = condition?.elements?.length === 1 ? condition.elements[0] : undefined;
   if (domain !== "" || opType !== "If" || typeof isTrue !== "number") return undefined;

@@ -12,8 +12,9 @@ export interface Rows {
 }
 
 /**
- * A table with updates, a row for each of the places, reduced into it ("add", "mul", "max", "min"). ScatterND is the operator for this,
- * but threads of ONNX Runtime (1.32) that come to one row at the same time lose updates; ScatterElements works in one thread.
+ * A table with updates, a row for each of the places, reduced into it ("add", "mul", "max", "min"). ScatterND is the
+ * operator for this, but threads of ONNX Runtime (1.32) that come to one row at the same time lose updates;
+ * ScatterElements works in one thread.
  */
 export function scatterRows(g: Operators, table: Value, places: Rows, updates: Value, reduction: string): Value {
   return g.reshapeLike(scattered(g, g.reshape(table, [-1]), places, updates, reduction), table);
@@ -43,7 +44,8 @@ function zerosFor(g: Operators, like: Value, { rows }: Rows): Value {
 }
 
 /**
- * The rows of a table that index tuples name, as GatherND and ScatterND have them: the last axis of `indices`, of known length.
+ * The rows of a table that index tuples name, as GatherND and ScatterND have them: the last axis of `indices`, of known
+ * length.
  * @param batchAxes how many leading axes the table and the indices have in common; the tuples index those behind them
  * @param where what an error is about
  */

@@ -16,7 +16,10 @@ export interface BuiltScan {
   readonly metadata?: ReadonlyMap<string, string>;
 }
 
-/** What each step hands to the next one: an input of the body, and the value in the body that takes its place after the step. */
+/**
+ * What each step hands to the next one: an input of the body, and the value in the body that takes its place after the
+ * step.
+ */
 export interface ScanState {
   readonly start: Value;
   readonly before: Value;

@@ -14,8 +14,8 @@ interface ValueApplication extends Application {
 type Simplification = (application: ValueApplication, emitter: Emitter) => Value | undefined;
 
 /**
- * The value that an application of an operator yields without a node of its own, as what it would do is nothing, or was undone or done
- * before; undefined where it needs its node.
+ * The value that an application of an operator yields without a node of its own, as what it would do is nothing, or was
+ * undone or done before; undefined where it needs its node.
  */
 export function simplified(application: ValueApplication, emitter: Emitter): Value | undefined {
   return application.domain === "" ? simplifications.get(application.opType)?.(application, emitter) : undefined;
@@ -161,8 +161,8 @@ function expand({ inputs: [input, target] }: ValueApplication): Value | undefine
 }
 
 /**
- * Without axes, or with none, all of extent 1 are removed. They are named: ONNX Runtime's optimizer (1.30) sometimes removes none where its kernel removes
- * them all.
+ * Without axes, or with none, all of extent 1 are removed. They are named: ONNX Runtime's optimizer (1.30) sometimes
+ * removes none where its kernel removes them all.
  */
 function squeeze({ inputs: [input, axes] }: ValueApplication, emitter: Emitter): Value | undefined {
   const isAll = axes === undefined || isEmpty(axes);
@@ -183,8 +183,8 @@ function flatten({ inputs: [input], attributes }: ValueApplication): Value | und
 }
 
 /**
- * Padding by 0 is none. Padding of some axes is written as padding of all of them: ONNX Runtime's optimizer (1.30) moves transpositions through a Pad as if
- * it had no axes.
+ * Padding by 0 is none. Padding of some axes is written as padding of all of them: ONNX Runtime's optimizer (1.30)
+ * moves transpositions through a Pad as if it had no axes.
  */
 function pad(
   { inputs: [input, pads, value, axes], attributes }: ValueApplication,

@@ -124,7 +124,8 @@ describe("the oldest opset that has all operators is declared", () => {
 test("the IR version is the one that came with the opset", () => {
   const irVersionOf = (opType: string) =>
     standardModel(graph(["x"], [node(opType, ["x"], ["y"])], ["y"]), "m").irVersion;
-  // Versions.md of ONNX: opset 18 and IR 8 came with 1.13, 20 and 9 with 1.15, 21 and 10 with 1.16, 23 and 11 with 1.18, 24 and 12 with 1.19.
+  // Versions.md of ONNX: opset 18 and IR 8 came with 1.13, 20 and 9 with 1.15, 21 and 10 with 1.16, 23 and 11 with
+  // 1.18, 24 and 12 with 1.19.
   expect(
     ["Relu", "DeformConv", "Gelu", "GroupNormalization", "RMSNormalization", "Swish", "CumProd"].map(irVersionOf),
   ).toEqual([8, 9, 9, 10, 11, 12, 13]);

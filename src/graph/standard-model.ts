@@ -96,10 +96,16 @@ function quantization(node: Node, isOf: IsOf): number {
   return node.attributes.has("output_dtype") || isBlockwise(node) || isOf(2, "int16", "uint16") ? 21 : 19;
 }
 
-/** The first opset of which runtimes infer that no window of a pooling starts in the padding, which their kernels always saw to. */
+/**
+ * The first opset of which runtimes infer that no window of a pooling starts in the padding, which their kernels always
+ * saw to.
+ */
 const CLEAR_OF_PADDING = 22;
 
-/** Whether there are extents for which a pooling that rounds its number of windows up would have one more that starts in the padding. */
+/**
+ * Whether there are extents for which a pooling that rounds its number of windows up would have one more that starts in
+ * the padding.
+ */
 function mayEndInPadding(node: Node): boolean {
   if (integerAttribute(node, "ceil_mode", 0) === 0) return false;
   const kernel = integersAttribute(node, "kernel_shape") ?? [];
@@ -132,8 +138,8 @@ const irVersions: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * A model of standard operators around a graph of the working opset. It declares the oldest opset in which its nodes mean the same, so that
- * older runtimes run it, too.
+ * A model of standard operators around a graph of the working opset. It declares the oldest opset in which its nodes
+ * mean the same, so that older runtimes run it, too.
  */
 export function standardModel(graph: Graph, label: string): Model {
   const opset = opsetOf(graph);

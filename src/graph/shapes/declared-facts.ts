@@ -24,8 +24,8 @@ export function typeOfFacts({ dataType, shape, container }: Facts): ValueType | 
 }
 
 /**
- * Inferred facts, completed by the type that the file declares for the value. What inference knows wins: files carry declarations of
- * another batch size than the one they run at.
+ * Inferred facts, completed by the type that the file declares for the value. What inference knows wins: files carry
+ * declarations of another batch size than the one they run at.
  * @param unknownExtent the symbol that inference uses for an axis of which it knows nothing
  */
 export function completedByType(

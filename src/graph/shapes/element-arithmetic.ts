@@ -15,8 +15,9 @@ import {
 } from "./extent.js";
 
 /**
- * An element of a tensor as shape inference knows it: a number, a symbolic extent, or null where it is unknown. Elements of float tensors
- * may have halves, quarters ... of symbols; such ones are taken to stay below 2²⁴, where float32 is exact.
+ * An element of a tensor as shape inference knows it: a number, a symbolic extent, or null where it is unknown.
+ * Elements of float tensors may have halves, quarters ... of symbols; such ones are taken to stay below 2²⁴, where
+ * float32 is exact.
  */
 export type Element = Extent | null;
 

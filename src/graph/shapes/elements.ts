@@ -41,7 +41,10 @@ export function knownOrNulls(facts: Facts): Elements | undefined {
   return knownOf(facts) ?? (shape && Array.from({ length: elementCount(shape) }, () => null));
 }
 
-/** The elements of a tensor of a shape, by their indices; undefined where the shape is not followed, or nothing is known. */
+/**
+ * The elements of a tensor of a shape, by their indices; undefined where the shape is not followed, or nothing is
+ * known.
+ */
 export function elementsAt(
   shape: Shape | undefined,
   elementAt: (index: readonly number[]) => Element | undefined,

@@ -170,7 +170,10 @@ export function minimum(a: Extent, b: Extent): Extent {
   return extreme("min", a, b, (left, right) => isAtLeast(right, left));
 }
 
-/** The maximum or minimum of all operands, those of operands that are one themselves included: one text whatever their order. */
+/**
+ * The maximum or minimum of all operands, those of operands that are one themselves included: one text whatever their
+ * order.
+ */
 function extreme(name: "max" | "min", a: Extent, b: Extent, covers: (left: Extent, right: Extent) => boolean): Extent {
   const [coversB, coversA] = [covers(a, b), covers(b, a)];
   if (coversB && coversA) return String(a) < String(b) ? a : b;
@@ -291,8 +294,9 @@ export function termsOf(
 }
 
 /**
- * The extent that a file's dim_param names: expressions such as PyTorch's "2*s77 + 1", "((s0*s1)//s0)", "Min(24, s1)" in canonical
- * form, and any other text as one symbol. A minus without spaces around it is part of a name ("batch-size").
+ * The extent that a file's dim_param names: expressions such as PyTorch's "2*s77 + 1", "((s0*s1)//s0)", "Min(24, s1)"
+ * in canonical form, and any other text as one symbol. A minus without spaces around it is part of a name
+ * ("batch-size").
  */
 export function extentOf(text: string): Extent {
   const extent = text.length > longestExpression ? undefined : new ExpressionReader(text).read();

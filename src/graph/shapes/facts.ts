@@ -10,9 +10,9 @@ export interface Facts {
   /** undefined where not even the rank is known. */
   readonly shape: Shape | undefined;
   /**
-   * The elements, row-major, as far as shape arithmetic tells them: integers, symbolic extents, booleans as 0 and 1; null where
-   * one is unknown. Only for tensors of at most {@link mostElements} elements. Those of float tensors, as exporters compute sizes with
-   * them, may also be other numbers and parts of symbols ("0.5*height").
+   * The elements, row-major, as far as shape arithmetic tells them: integers, symbolic extents, booleans as 0 and 1;
+   * null where one is unknown. Only for tensors of at most {@link mostElements} elements. Those of float tensors, as
+   * exporters compute sizes with them, may also be other numbers and parts of symbols ("0.5*height").
    */
   readonly elements?: readonly (Extent | null)[] | undefined;
   /** The constant that it is. */

@@ -3,8 +3,8 @@ import type { Extent } from "./extent.js";
 import type { Facts } from "./facts.js";
 
 /**
- * What holds for both of two values, of which one or the other is there at run time; the first one's facts themselves where they already
- * hold for both.
+ * What holds for both of two values, of which one or the other is there at run time; the first one's facts themselves
+ * where they already hold for both.
  * @param unknownExtent the extent of an axis where the two differ
  * @param fail called where their types differ, which no operator allows
  */

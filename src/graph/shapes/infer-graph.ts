@@ -31,8 +31,9 @@ export interface InferGraphOptions {
 }
 
 /**
- * The facts of every value of a graph, those inside of control-flow bodies left out: the inputs, the initializers, and the outputs of all
- * nodes. Where inference knows nothing, as of operators of other domains, the types count that the file declares.
+ * The facts of every value of a graph, those inside of control-flow bodies left out: the inputs, the initializers, and
+ * the outputs of all nodes. Where inference knows nothing, as of operators of other domains, the types count that the
+ * file declares.
  * @throws InputError for a node that contradicts its operator, for names defined twice or never, and for a cycle
  */
 export function inferGraph(graph: Graph, options: InferGraphOptions = {}): ReadonlyMap<string, Facts> {
@@ -225,8 +226,8 @@ class Body {
       case "If":
         return this.#branch(inputs[0]);
       case "Loop": {
-        // The iteration number, the condition, and what the body carries; its first output is the next condition. The body
-        // runs only where the condition holds.
+        // The iteration number, the condition, and what the body carries; its first output is the next condition. The
+        // body runs only where the condition holds.
         const condition = tensorFacts("bool", [], [1]);
         const carried = inputs.slice(2).map((facts, index) => facts ?? this.#fail(`lacks its input ${index + 2}`));
         return this.#repeated([tensorFacts("int64", []), condition, ...carried], {

@@ -6,8 +6,8 @@ import { shapeRules } from "./rules/index.js";
 import { formatShape } from "./shape-math.js";
 
 /**
- * What is known of a node's outputs: their types and shapes, as ONNX defines them for the working opset, and the elements of those that
- * compute with shapes. Operators without a rule have outputs of which nothing is known.
+ * What is known of a node's outputs: their types and shapes, as ONNX defines them for the working opset, and the
+ * elements of those that compute with shapes. Operators without a rule have outputs of which nothing is known.
  * @param bodies facts of the outputs of control-flow bodies, by attribute
  * @param nameSymbol makes the symbols of unknown extents
  * @throws InputError where the node contradicts its operator, such as shapes that do not fit together

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * An extent of a shape: a number, or the text of a polynomial with integer coefficients over symbols, in one canonical form
- * ("batch", "2*batch*heads + 1", "floor((height + 1)/2)"). Equal texts are equal extents, so `===` compares them.
+ * An extent of a shape: a number, or the text of a polynomial with integer coefficients over symbols, in one canonical
+ * form ("batch", "2*batch*heads + 1", "floor((height + 1)/2)"). Equal texts are equal extents, so `===` compares them.
  * Symbols stand for extents of at least 1; what happens with empty tensors at run time is the operators' business.
  * Elements of float tensors may have halves, quarters ... as coefficients ("0.5*height").
  */
@@ -36,8 +36,8 @@ const polynomials = new Map<string, Polynomial>();
 const mostRemembered = 10_000;
 
 /**
- * The extent of a polynomial: terms of higher degree first, then by name, the constant last. For a text beyond all measure stands
- * "expression(number, symbols)".
+ * The extent of a polynomial: terms of higher degree first, then by name, the constant last. For a text beyond all
+ * measure stands "expression(number, symbols)".
  */
 export function canonical(terms: Polynomial): Extent {
   const constant = terms.get("") ?? 0;

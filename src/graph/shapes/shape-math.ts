@@ -11,8 +11,8 @@ export function normalizedAxis(axis: number, rank: number, { fail }: Pick<ShapeC
 }
 
 /**
- * The shape of operands broadcast against each other as NumPy does. Of two different extents, a number or symbol that is at least 2 for
- * sure is the result's, as the other one must be 1 or equal to it; of two others the greater one.
+ * The shape of operands broadcast against each other as NumPy does. Of two different extents, a number or symbol that
+ * is at least 2 for sure is the result's, as the other one must be 1 or equal to it; of two others the greater one.
  * @throws InputError where two numbers contradict each other
  */
 export function broadcastShapes(
@@ -51,7 +51,10 @@ export function equalExtent(a: Extent, b: Extent, { fail }: Pick<ShapeContext, "
   return typeof b === "number" ? b : a;
 }
 
-/** The element type of inputs that have one in common. @throws InputError where two have different ones, which no runtime accepts */
+/**
+ * The element type of inputs that have one in common. @throws InputError where two have different ones, which no
+ * runtime accepts
+ */
 export function commonType(inputs: readonly Facts[], { fail }: Pick<ShapeContext, "fail">): DataType {
   const types = new Set(inputs.map(({ dataType }) => dataType).filter((dataType) => dataType !== "undefined"));
   if (types.size > 1) fail(`has inputs of different types: ${[...types].join(" and ")}`);
@@ -65,8 +68,8 @@ export function formatShape(shape: Shape): string {
 }
 
 /**
- * The range that a slice takes of an axis, as ONNX clamps it; undefined where it cannot be told whether a symbolic start or end counts
- * from the front or from the back.
+ * The range that a slice takes of an axis, as ONNX clamps it; undefined where it cannot be told whether a symbolic
+ * start or end counts from the front or from the back.
  * @param step not 0
  */
 export function slicedExtent(extent: Extent, start: Extent, end: Extent, step: number): Extent | undefined {

@@ -15,7 +15,10 @@ const countingTypes: ReadonlySet<DataType> = new Set([
   "uint64",
 ]);
 
-/** The facts of a constant. The elements of small integer and boolean tensors are read, all other payloads stay where they are. */
+/**
+ * The facts of a constant. The elements of small integer and boolean tensors are read, all other payloads stay where
+ * they are.
+ */
 export function factsOfTensor(tensor: Tensor): Facts {
   const { dataType, shape, payload } = tensor;
   const isRead = countingTypes.has(dataType) && payload.kind !== "none" && elementCount(shape) <= mostElements;

@@ -25,8 +25,8 @@ interface Window {
 }
 
 /**
- * The number of windows along each spatial axis: of a convolution or a pooling with the attributes auto_pad, ceil_mode, dilations,
- * pads and strides. By default ⌊(x + pads − span)/stride⌋ + 1, with span = dilation·(kernel − 1) + 1.
+ * The number of windows along each spatial axis: of a convolution or a pooling with the attributes auto_pad, ceil_mode,
+ * dilations, pads and strides. By default ⌊(x + pads − span)/stride⌋ + 1, with span = dilation·(kernel − 1) + 1.
  * @param mustFit whether an input that no window fits into is an error; poolings make something of it
  * @throws InputError where attributes and kernel differ in their number of axes, and where windows do not fit
  */
@@ -66,8 +66,9 @@ function sameCount({ taps, span, stride }: Window, extent: Extent, roundsUp: boo
 }
 
 /**
- * The extents that a transposed convolution or an unpooling spreads its input over: stride·(x − 1) + span + output_padding − pads.
- * Where auto_pad asks for the same shape, that is stride·x, or less where nothing is left to pad.
+ * The extents that a transposed convolution or an unpooling spreads its input over: stride·(x − 1) + span +
+ * output_padding − pads. Where auto_pad asks for the same shape, that is stride·x, or less where nothing is left to
+ * pad.
  * @throws InputError where attributes and kernel differ in their number of axes
  */
 export function spreadExtents(context: ShapeContext, spatial: Shape, kernel: Shape): Shape {

@@ -9,7 +9,10 @@ import { all, indices, lowest, scaledDotProduct, windowMask } from "./scaled-dot
 
 /** Attention as ONNX defines it, version 25. */
 export const attentions: Decompositions = {
-  /** Y = softmax(scale·Q·Kᵀ + mask)·V, present key and value, and the products of queries and keys as an attribute chooses. */
+  /**
+   * Y = softmax(scale·Q·Kᵀ + mask)·V, present key and value, and the products of queries and keys as an attribute
+   * chooses.
+   */
   Attention: decomposition(3, ({ g, node, inputs, wants }) => {
     const [q, k, v, mask, pastKey, pastValue, lengths] = inputs;
     const isPacked = g.rank(q) === 3;

@@ -4,8 +4,8 @@ import type { Operators } from "../../graph/operators.js";
 import { decomposition, type Decompositions } from "./decomposition.js";
 
 /**
- * Losses by class: scores [N, C, D...], labels [N, D...], perhaps weights [C]. The runtime's own operators cost more than LogSoftmax and reading it
- * at the labels, and their gradient no less.
+ * Losses by class: scores [N, C, D...], labels [N, D...], perhaps weights [C]. The runtime's own operators cost more
+ * than LogSoftmax and reading it at the labels, and their gradient no less.
  */
 export const classificationLosses: Decompositions = {
   /** −w·x of the label's class. */
@@ -20,7 +20,10 @@ export const classificationLosses: Decompositions = {
   }),
 };
 
-/** −w·x of the label's class, w its weight; 0 for labels to be ignored. The mean is the sum over the sum of the w of what is not ignored. */
+/**
+ * −w·x of the label's class, w its weight; 0 for labels to be ignored. The mean is the sum over the sum of the w of
+ * what is not ignored.
+ */
 function lossOfLabels(g: Operators, node: Node, x: Value, given: Value, weights: Value | undefined): Value {
   const isIgnored = node.attributes.has("ignore_index")
     ? g.equal(given, integerAttribute(node, "ignore_index", 0))

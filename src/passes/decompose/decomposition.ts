@@ -32,8 +32,8 @@ export interface Decomposition {
 export type Decompositions = Readonly<Record<string, Decomposition>>;
 
 /**
- * A decomposition of an operator that requires `arity` inputs. It returns the outputs in order, or undefined where the node is better
- * kept as it is.
+ * A decomposition of an operator that requires `arity` inputs. It returns the outputs in order, or undefined where the
+ * node is better kept as it is.
  */
 export function decomposition<Arity extends 0 | 1 | 2 | 3 | 4 | 5>(
   arity: Arity,
@@ -51,7 +51,8 @@ export function decomposition<Arity extends 0 | 1 | 2 | 3 | 4 | 5>(
 
 /**
  * The context of a node on its way into another graph.
- * @param decompose writes a node of another standard operator in terms of others, or returns undefined to keep it as it is
+ * @param decompose writes a node of another standard operator in terms of others, or returns undefined to keep it as it
+ *   is
  */
 export function contextOf({ emitter, node, inputs }: Replayed, decompose: Rewrite): DecompositionContext<number> {
   const g = new Operators(emitter);

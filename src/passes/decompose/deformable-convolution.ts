@@ -9,9 +9,9 @@ import { lastPlace, type Neighbours, neighbours, pixelTable, weightedPixels } fr
 
 export const deformableConvolutions: Decompositions = {
   /**
-   * A convolution that reads X at each tap's place plus an offset, between the pixels, times a mask:
-   * Y[n, m, o] = Σ_{c, tap} W[m, c, tap]·mask[n, tap, o]·X(n, c, o·stride + tap·dilation − begin + offset[n, tap, o]) + B[m].
-   * X is 0 outside. Each of `offset_group` groups of channels has its own offsets.
+   * A convolution that reads X at each tap's place plus an offset, between the pixels, times a mask: Y[n, m, o] = Σ_{c,
+   * tap} W[m, c, tap]·mask[n, tap, o]·X(n, c, o·stride + tap·dilation − begin + offset[n, tap, o]) + B[m]. X is 0
+   * outside. Each of `offset_group` groups of channels has its own offsets.
    */
   DeformConv: decomposition(3, ({ g, node, inputs: [x, w, offset, b, mask] }) => {
     const { outputChannels, inputChannelsPerGroup, taps: kernel } = weightExtents(g, node, w);

@@ -6,7 +6,10 @@ import { decomposition, type Decompositions } from "./decomposition.js";
 
 /** Sums of products. */
 export const einsums: Decompositions = {
-  /** Of two operands: a matrix product, up to twice as fast as the operator. Diagonals, and axes that broadcast where they are summed over, stay. */
+  /**
+   * Of two operands: a matrix product, up to twice as fast as the operator. Diagonals, and axes that broadcast where
+   * they are summed over, stay.
+   */
   Einsum: decomposition(1, ({ g, node, inputs }) => {
     const [a, b, ...others] = inputs;
     if (b === undefined || others.length > 0 || a.shape === undefined || b.shape === undefined) return undefined;

@@ -7,8 +7,9 @@ import { decomposition, type Decompositions } from "./decomposition.js";
 /** Normalizations that ONNX defines by other operators, or for which the runtime has no kernel of the type. */
 export const normalizations: Decompositions = {
   /**
-   * In training mode: the statistics of the batch, which the gradient needs, too, and from them the running ones, r·momentum + s·(1 − momentum).
-   * A matrix is normalized by arithmetic, which is several times as fast there as the operator.
+   * In training mode: the statistics of the batch, which the gradient needs, too, and from them the running ones,
+   * r·momentum + s·(1 − momentum). A matrix is normalized by arithmetic, which is several times as fast there as the
+   * operator.
    */
   BatchNormalization: decomposition(5, ({ g, node, inputs, wants }) => {
     if (integerAttribute(node, "training_mode", 0) === 0) return undefined;

@@ -4,8 +4,8 @@ import { noGradient } from "../gradient/rule.js";
 import { gradientRules } from "../gradient/rules/index.js";
 
 /**
- * How the gradient passes an operator: by a rule of its own; by those of the operators that it is written in; or not at all, as its outputs are
- * integers, truth values or text, or do not change with small changes of its inputs.
+ * How the gradient passes an operator: by a rule of its own; by those of the operators that it is written in; or not at
+ * all, as its outputs are integers, truth values or text, or do not change with small changes of its inputs.
  */
 export type GradientKind = "rule" | "decomposed" | "both" | "not differentiable";
 
@@ -16,7 +16,9 @@ export interface OperatorCoverage {
   readonly gradient: GradientKind;
 }
 
-/** What becomes of the gradient at every operator of ai.onnx (opset 26), and at those of other domains that are known. */
+/**
+ * What becomes of the gradient at every operator of ai.onnx (opset 26), and at those of other domains that are known.
+ */
 export function gradientCoverage(): readonly OperatorCoverage[] {
   const operators = new Set([...shapeRules.keys(), ...gradientRules.keys(), ...decompositions.keys()]);
   return [...operators].toSorted(byDomainAndName).map((operator) => ({ operator, gradient: kindOf(operator) }));

@@ -16,7 +16,10 @@ export function pixelTable(g: Operators, x: Value): Value {
   return g.reshape(channelsLast, [product([images, ...image]), channels]);
 }
 
-/** Linear interpolation between the pixels before and after each point: pixels ⌊p⌋ and ⌊p⌋ + 1, weights 1 − (p − ⌊p⌋) and p − ⌊p⌋. */
+/**
+ * Linear interpolation between the pixels before and after each point: pixels ⌊p⌋ and ⌊p⌋ + 1, weights 1 − (p − ⌊p⌋)
+ * and p − ⌊p⌋.
+ */
 export function neighbours(g: Operators, points: Value): Neighbours {
   const before = g.op("Floor", [points]);
   const fraction = g.sub(points, before);

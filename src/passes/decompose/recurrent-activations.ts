@@ -44,8 +44,9 @@ function withAlpha(opType: string): ActivationFunction["apply"] {
 }
 
 /**
- * The activation functions of each direction of a layer. Those of gates clip what they are applied to, if the node wants that. As in the
- * runtime, the function of an LSTM's cell state does not, and only functions that have coefficients consume those that the node gives.
+ * The activation functions of each direction of a layer. Those of gates clip what they are applied to, if the node
+ * wants that. As in the runtime, the function of an LSTM's cell state does not, and only functions that have
+ * coefficients consume those that the node gives.
  * @param defaults the names of the functions of one direction
  * @throws InputError for unknown functions and for too few of them
  */

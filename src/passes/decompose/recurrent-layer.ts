@@ -112,7 +112,9 @@ export function projected(g: Operators, { x, w }: Pick<Direction, "x" | "w">, bi
   return g.reshape(flat, [...g.shape(x).slice(0, 2), ...g.shape(w).slice(0, 1)]);
 }
 
-/** What a step makes of the states before it, the hidden state first, and of what the input contributes to the gates. */
+/**
+ * What a step makes of the states before it, the hidden state first, and of what the input contributes to the gates.
+ */
 export type Cell<States extends readonly Value[]> = (
   g: Operators,
   states: ForEach<States, Value>,

@@ -7,8 +7,9 @@ import type { Activation } from "./recurrent-activations.js";
 import { projected, recurrentLayer, run } from "./recurrent-layer.js";
 
 /**
- * Recurrent layers, each direction a Scan. The runtime's own kernels do not put out the gates, which the gradient needs, are hardly faster,
- * and know neither float64 nor layout 1. Cells as most layers have them have names: there are gradient rules for them.
+ * Recurrent layers, each direction a Scan. The runtime's own kernels do not put out the gates, which the gradient
+ * needs, are hardly faster, and know neither float64 nor layout 1. Cells as most layers have them have names: there are
+ * gradient rules for them.
  */
 export const recurrentLayers: Decompositions = {
   /** h' = f(x·Wᵀ + h·Rᵀ + b). */
@@ -30,8 +31,8 @@ export const recurrentLayers: Decompositions = {
   ),
 
   /**
-   * i, o, f = f(x·Wᵀ + h·Rᵀ + P·c + b), n = g(x·Wᵀ + h·Rᵀ + b), c' = f·c + i·n, h' = o·h(c'), with the gates in this order. The peepholes P
-   * let o see c' instead of c; input_forget makes f = 1 − i.
+   * i, o, f = f(x·Wᵀ + h·Rᵀ + P·c + b), n = g(x·Wᵀ + h·Rᵀ + b), c' = f·c + i·n, h' = o·h(c'), with the gates in this
+   * order. The peepholes P let o see c' instead of c; input_forget makes f = 1 − i.
    */
   LSTM: decomposition(3, (context) =>
     recurrentLayer(context, ["Sigmoid", "Tanh", "Tanh"], (direction) => {
@@ -62,8 +63,8 @@ export const recurrentLayers: Decompositions = {
   ),
 
   /**
-   * z, r = f(x·Wᵀ + h·Rᵀ + b), n = g(x·Wᵀ + (r·h)·Rᵀ + b), h' = (1 − z)·n + z·h, with the gates in this order. With linear_before_reset
-   * n = g(x·Wᵀ + b + r·(h·Rᵀ + bᵣ)).
+   * z, r = f(x·Wᵀ + h·Rᵀ + b), n = g(x·Wᵀ + (r·h)·Rᵀ + b), h' = (1 − z)·n + z·h, with the gates in this order. With
+   * linear_before_reset n = g(x·Wᵀ + b + r·(h·Rᵀ + bᵣ)).
    */
   GRU: decomposition(3, (context) =>
     recurrentLayer(context, ["Sigmoid", "Tanh"], (direction) => {

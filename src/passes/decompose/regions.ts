@@ -16,8 +16,8 @@ import { lastPlace, neighbours, pixelTable, weightedPixels } from "./pixels.js";
 /** Regions of images X [N, C, H, W], pooled to [regions, C, height, width]. */
 export const regions: Decompositions = {
   /**
-   * In each bin of each region the mean over sampling points that are read between the pixels; or the maximum over the pixels around all
-   * points, each times its weight, as ONNX Runtime has it. As in PyTorch, regions get no gradient.
+   * In each bin of each region the mean over sampling points that are read between the pixels; or the maximum over the
+   * pixels around all points, each times its weight, as ONNX Runtime has it. As in PyTorch, regions get no gradient.
    */
   RoiAlign: decomposition(3, ({ g, node, inputs: [x, given, images] }) => {
     const [, , height = 1, width = 1] = g.shape(x);
@@ -51,7 +51,10 @@ export const regions: Decompositions = {
     return [channelsSecond(g, g.where(g.equal(greatest, -Infinity), 0, greatest))];
   }),
 
-  /** The maximum over the pixels of each bin of each region; 0 where a bin is outside of the image. Bins overlap, as in Fast R-CNN. */
+  /**
+   * The maximum over the pixels of each bin of each region; 0 where a bin is outside of the image. Bins overlap, as in
+   * Fast R-CNN.
+   */
   MaxRoiPool: decomposition(2, ({ g, node, inputs: [x, rois] }) => {
     const [, channels = 1, height = 1, width = 1] = g.shape(x);
     const [pooledHeight, pooledWidth] = pooledShape(node);
@@ -94,8 +97,9 @@ interface SampledAxis {
 }
 
 /**
- * The pixels around the sampling points of each bin along one axis, [regions, bins, pixels], and how many points there are in a bin,
- * [regions, 1] or for all the same. `isSample` where regions have different numbers of points, and some are none.
+ * The pixels around the sampling points of each bin along one axis, [regions, bins, pixels], and how many points there
+ * are in a bin, [regions, 1] or for all the same. `isSample` where regions have different numbers of points, and some
+ * are none.
  */
 interface Samples {
   readonly places: Value;
@@ -104,7 +108,10 @@ interface Samples {
   readonly isSample: Value | undefined;
 }
 
-/** Point i of bin b is at from + (b + (i + ½)/count)·size/bins; count is the sampling ratio or, where that is 0, ⌈size/bins⌉. */
+/**
+ * Point i of bin b is at from + (b + (i + ½)/count)·size/bins; count is the sampling ratio or, where that is 0,
+ * ⌈size/bins⌉.
+ */
 function samplesAlong(
   g: Operators,
   { from, to, bins, extent }: SampledAxis,
@@ -201,7 +208,10 @@ function channelsSecond(g: Operators, pooled: Value): Value {
   return g.transpose(pooled, [0, 3, 1, 2]);
 }
 
-/** The same numbers, which for a gradient are constant: rounded where that changes no digit, or those behind the last one of 1. */
+/**
+ * The same numbers, which for a gradient are constant: rounded where that changes no digit, or those behind the last
+ * one of 1.
+ */
 function withoutGradient(g: Operators, x: Value): Value {
   const digits = 2 ** (x.dataType === "float64" ? 52 : 23);
   return g.div(g.op("Round", [g.mul(x, digits)]), digits);

@@ -8,8 +8,9 @@ import { type DecompositionContext, type Decompositions, decomposition } from ".
 /** Images read between their pixels. */
 export const samplings: Decompositions = {
   /**
-   * X [N, C, ...image], grid [N, ...points, axes] -> Y [N, C, ...points]: around each point some pixels, weighted along each axis. The
-   * weights are smooth in the point, and pixels outside are found by their indices: so every gradient is that of its parts.
+   * X [N, C, ...image], grid [N, ...points, axes] -> Y [N, C, ...points]: around each point some pixels, weighted along
+   * each axis. The weights are smooth in the point, and pixels outside are found by their indices: so every gradient is
+   * that of its parts.
    */
   GridSample: decomposition(2, (context) => {
     const { g, inputs } = context;
@@ -36,7 +37,10 @@ export const samplings: Decompositions = {
     return [g.reshape(g.transpose(rows, [0, 2, 1]), [batch, channels, ...points])];
   }),
 
-  /** The points of a grid from −1 to 1, homogeneous, transformed by matrices: theta [N, axes, axes + 1] -> [N, ...image, axes]. */
+  /**
+   * The points of a grid from −1 to 1, homogeneous, transformed by matrices: theta [N, axes, axes + 1] -> [N, ...image,
+   * axes].
+   */
   AffineGrid: decomposition(2, ({ g, node, inputs: [theta, size] }) => {
     const [batch = 1, axes = 1] = g.shape(theta);
     if (typeof axes !== "number")
@@ -72,8 +76,8 @@ interface Taps {
 const sharpness = -0.75;
 
 /**
- * Where the pixels are, counted from the one before the point (nearest: from the nearest), and what weighs each: a polynomial in the
- * point's distance from that pixel, its coefficients from the lowest power.
+ * Where the pixels are, counted from the one before the point (nearest: from the nearest), and what weighs each: a
+ * polynomial in the point's distance from that pixel, its coefficients from the lowest power.
  */
 const kernels: Readonly<Record<string, readonly { readonly offset: number; readonly weight: readonly number[] }[]>> = {
   nearest: [{ offset: 0, weight: [1] }],

@@ -37,8 +37,9 @@ export interface Attended {
 }
 
 /**
- * softmax(scale·Q·Kᵀ + bias)·V. What is not allowed gets a bias that leaves nothing of it, and not −∞, which would make NaN of rows of which
- * nothing is left. Where there are more query heads than key heads, each key head serves as many consecutive query heads.
+ * softmax(scale·Q·Kᵀ + bias)·V. What is not allowed gets a bias that leaves nothing of it, and not −∞, which would make
+ * NaN of rows of which nothing is left. Where there are more query heads than key heads, each key head serves as many
+ * consecutive query heads.
  */
 export function scaledDotProduct(g: Operators, attending: Attending): Attended {
   const { query, key, value, softcap = 0, allowed, mayBeBlind = false, sink, softmaxType = query.dataType } = attending;
@@ -82,7 +83,9 @@ function defaultScale(g: Operators, query: Value): Operand {
   return typeof size === "number" ? 1 / Math.sqrt(size) : g.reciprocal(g.sqrt(size));
 }
 
-/** Query heads with the same key head, one below the other: so that one product with the key head serves all of them. */
+/**
+ * Query heads with the same key head, one below the other: so that one product with the key head serves all of them.
+ */
 function grouping(g: Operators, query: Value, key: Value) {
   const [batch = 1, heads = 1, length = 1] = g.shape(query);
   const keyHeads = g.shape(key)[1] ?? 1;
@@ -106,7 +109,10 @@ export function lowest(dataType: DataType): number {
   return dataType === "float16" ? -1e4 : -1e38;
 }
 
-/** Which keys a query may see by its position, which is its index + offset: those from `before` positions before it to `after` behind it. */
+/**
+ * Which keys a query may see by its position, which is its index + offset: those from `before` positions before it to
+ * `after` behind it.
+ */
 export interface Window {
   readonly offset: Operand;
   /** undefined where there is no bound. */
@@ -114,7 +120,10 @@ export interface Window {
   readonly after?: number | undefined;
 }
 
-/** The window's mask for S queries and T keys, [S, T] or what the offset, which broadcasts to [batch, 1, S, T], makes of it. */
+/**
+ * The window's mask for S queries and T keys, [S, T] or what the offset, which broadcasts to [batch, 1, S, T], makes of
+ * it.
+ */
 export function windowMask(
   g: Operators,
   query: Value,

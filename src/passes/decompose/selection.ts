@@ -11,7 +11,9 @@ export const selections: Decompositions = {
     return [g.gather(isFlat ? g.reshape(x, [-1]) : x, places, integerAttribute(node, "axis", 0))];
   }),
 
-  /** Updates reduced into slices that index tuples name, some of them more than once: in one thread, that none is lost. */
+  /**
+   * Updates reduced into slices that index tuples name, some of them more than once: in one thread, that none is lost.
+   */
   ScatterND: decomposition(3, ({ g, node, inputs: [x, indices, updates] }) => {
     const reduction = stringAttribute(node, "reduction") ?? "none";
     if (reduction === "none") return undefined;

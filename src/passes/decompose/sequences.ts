@@ -6,8 +6,8 @@ import { knownElements, knownNumbers } from "../../graph/shapes/facts.js";
 import { type Decompositions, decomposition } from "./decomposition.js";
 
 /**
- * What reads a sequence whose items are known reads the items themselves: what TorchScript exports of split, chunk, unbind and stack
- * becomes Split and Concat.
+ * What reads a sequence whose items are known reads the items themselves: what TorchScript exports of split, chunk,
+ * unbind and stack becomes Split and Concat.
  */
 export const sequences: Decompositions = {
   SequenceAt: decomposition(2, ({ g, inputs: [sequence, position] }) => {
@@ -79,7 +79,10 @@ function erased(items: readonly Value[] | undefined, position: Value | undefined
   return index === undefined ? undefined : items?.toSpliced(index, 1);
 }
 
-/** The parts of a tensor, where their number is known. The runtime drops the axis also where the length 1 is given for all parts. */
+/**
+ * The parts of a tensor, where their number is known. The runtime drops the axis also where the length 1 is given for
+ * all parts.
+ */
 function partsOf(g: Operators, { node, inputs: [x, lengths] }: Emission): readonly Value[] | undefined {
   if (x?.shape === undefined) return undefined;
   const axis = g.axis(x, integerAttribute(node, "axis", 0));

@@ -4,8 +4,8 @@ import { type Decompositions, decomposition } from "./decomposition.js";
 /** Spectra over time. */
 export const spectra: Decompositions = {
   /**
-   * signal [N, length] or [N, length, 1 or 2] -> [N, frames, bins, 2]: DFTs of the signal from every `step`-th sample on, times a window.
-   * Frames are as long as stated, else as the window, else as the signal.
+   * signal [N, length] or [N, length, 1 or 2] -> [N, frames, bins, 2]: DFTs of the signal from every `step`-th sample
+   * on, times a window. Frames are as long as stated, else as the window, else as the signal.
    */
   STFT: decomposition(2, ({ g, node, inputs: [given, step, window, frame] }) => {
     const signal = given.shape?.length === 2 ? g.unsqueeze(given, [2]) : given;

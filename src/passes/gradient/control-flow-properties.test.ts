@@ -9,7 +9,9 @@ import { type PlainTensor, runModel } from "../../graph/testing/run-model.js";
 import { differentiate } from "./differentiate.js";
 import { emitIf } from "./rules/bodies.js";
 
-/** One operation of a program on 2×2 matrices: each result is appended to the values, and operands are taken from them. */
+/**
+ * One operation of a program on 2×2 matrices: each result is appended to the values, and operands are taken from them.
+ */
 interface Operation {
   readonly opType: "Add" | "Mul" | "MatMul" | "Sin";
   readonly operands: readonly [number, number];
@@ -35,7 +37,10 @@ function evaluated(g: Operators, program: Program, given: readonly Value[]): Val
   return g.tanh(values.at(-1) ?? g.unreachable("program"));
 }
 
-/** What control flow is built from: a start s, slices x, a value w from around, two programs, and numbers that only the run knows. */
+/**
+ * What control flow is built from: a start s, slices x, a value w from around, two programs, and numbers that only the
+ * run knows.
+ */
 interface Parts {
   readonly g: Operators;
   readonly s: Value;

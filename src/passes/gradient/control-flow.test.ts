@@ -13,7 +13,10 @@ import { decompose } from "../decompose/index.js";
 import { normalize } from "../normalize/normalize.js";
 import { differentiate } from "./differentiate.js";
 
-/** Golden gradients of models with control flow, by automatic differentiation in PyTorch: see fixtures/control-flow/make_goldens.py. */
+/**
+ * Golden gradients of models with control flow, by automatic differentiation in PyTorch: see
+ * fixtures/control-flow/make_goldens.py.
+ */
 interface Case {
   readonly name: string;
   readonly model: string;

@@ -4,7 +4,9 @@ import { describeNode, integersAttribute, type Node } from "../../graph/model.js
 import { type Operators, range } from "../../graph/operators.js";
 import { overhang, padded, span, unpadded, type Windows } from "./windows.js";
 
-/** A convolution, or what is computed like one: weights [M, C/group, taps] lead from [N, C, spatial] to [N, M, counts]. */
+/**
+ * A convolution, or what is computed like one: weights [M, C/group, taps] lead from [N, C, spatial] to [N, M, counts].
+ */
 export interface Convolution {
   readonly weights: Value;
   readonly windows: readonly Windows[];
@@ -46,7 +48,10 @@ export function convolve(g: Operators, x: Value, { weights, windows, group }: Co
   });
 }
 
-/** The gradient of a convolution towards its input: X[n, c, i] = Σ Y[n, m, o]·W[m, c, tap] over all o, tap that read element i. */
+/**
+ * The gradient of a convolution towards its input: X[n, c, i] = Σ Y[n, m, o]·W[m, c, tap] over all o, tap that read
+ * element i.
+ */
 export function transposedConvolve(g: Operators, y: Value, convolution: Convolution): Value {
   const { weights, windows, group } = convolution;
   const flipped = flippedPads(windows);
@@ -65,11 +70,11 @@ export function transposedConvolve(g: Operators, y: Value, convolution: Convolut
 }
 
 /**
- * Where windows move by 1, the gradient is a convolution with the weights mirrored: dX = dY ∗ W′. ConvTranspose unfolds the columns of
- * all C input channels, Conv those of all M output channels. Measured on onnxruntime-node 1.30, 1 thread, Conv takes 0.9 of
- * ConvTranspose's time for 3×3 kernels and 64 channels, 0.4 for 32 -> 8 channels, 0.55 for depthwise ones, 0.5 to 0.8 for 1×1, where nothing
- * is unfolded; but 1.2 to 2 where M > C or without padding. At greater strides, zeros between the elements of dY took 4, a convolution
- * for each phase 1.2 to 1.6 of its time.
+ * Where windows move by 1, the gradient is a convolution with the weights mirrored: dX = dY ∗ W′. ConvTranspose unfolds
+ * the columns of all C input channels, Conv those of all M output channels. Measured on onnxruntime-node 1.30, 1
+ * thread, Conv takes 0.9 of ConvTranspose's time for 3×3 kernels and 64 channels, 0.4 for 32 -> 8 channels, 0.55 for
+ * depthwise ones, 0.5 to 0.8 for 1×1, where nothing is unfolded; but 1.2 to 2 where M > C or without padding. At
+ * greater strides, zeros between the elements of dY took 4, a convolution for each phase 1.2 to 1.6 of its time.
  */
 function isFasterFlipped({ weights, windows, group }: Convolution): boolean {
   if (windows.every(({ taps }) => taps === 1)) return true;
@@ -115,7 +120,10 @@ function flippedWeights(g: Operators, { weights, windows, group }: Convolution):
   return g.reshape(swapped, [group * perGroup, outputsPerGroup, ...taps]);
 }
 
-/** Padding as attributes can state it: in front, and behind as far as windows reach; undefined where it depends on symbols. */
+/**
+ * Padding as attributes can state it: in front, and behind as far as windows reach; undefined where it depends on
+ * symbols.
+ */
 function numericPads(windows: readonly Windows[]) {
   const begin = windows.map((window) => window.begin).filter((pad) => typeof pad === "number");
   const end = windows.map(overhang).filter((pad) => typeof pad === "number");

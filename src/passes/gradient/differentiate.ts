@@ -7,8 +7,8 @@ import { type Differentiation, noGradient } from "./rule.js";
 import { gradientRules } from "./rules/index.js";
 
 /**
- * Reverse-mode differentiation: emits the nodes that compute the gradients of a loss, after the nodes that compute the loss. Only what is
- * needed is emitted: nothing behind a value that does not depend on `towards`.
+ * Reverse-mode differentiation: emits the nodes that compute the gradients of a loss, after the nodes that compute the
+ * loss. Only what is needed is emitted: nothing behind a value that does not depend on `towards`.
  * @returns the gradients, in the order of `towards`; undefined for values that the loss does not depend on
  * @throws InputError for an operator without a rule between the loss and one of the values
  */

@@ -12,7 +12,10 @@ import { type PlainTensor, runModel } from "../../graph/testing/run-model.js";
 import { decompose } from "../decompose/index.js";
 import { differentiate } from "./differentiate.js";
 
-/** Golden gradients of single operators, by automatic differentiation in PyTorch or JAX in float64: see fixtures/gradients/golden.py. */
+/**
+ * Golden gradients of single operators, by automatic differentiation in PyTorch or JAX in float64: see
+ * fixtures/gradients/golden.py.
+ */
 interface Case {
   readonly name: string;
   readonly op: string;

@@ -64,8 +64,8 @@ export interface GradientRule {
 export type GradientRules = Readonly<Record<string, GradientRule>>;
 
 /**
- * A rule for an operator that requires `arity` inputs. It returns a gradient for each input, in order, and may leave out the last ones;
- * each has the type and shape of its input.
+ * A rule for an operator that requires `arity` inputs. It returns a gradient for each input, in order, and may leave
+ * out the last ones; each has the type and shape of its input.
  */
 export function rule<Arity extends 0 | 1 | 2 | 3 | 4 | 5>(
   arity: Arity,

@@ -14,8 +14,8 @@ import {
 } from "../../graph/shapes/extent.js";
 
 /**
- * The windows of a convolution or a pooling along one spatial axis: window `o` reads x[o·stride + tap·dilation − begin] for each tap,
- * and zeros where that is outside of x.
+ * The windows of a convolution or a pooling along one spatial axis: window `o` reads x[o·stride + tap·dilation − begin]
+ * for each tap, and zeros where that is outside of x.
  */
 export interface Windows {
   readonly taps: number;
@@ -30,7 +30,10 @@ export interface Windows {
   readonly count: Extent;
 }
 
-/** The windows of a convolution or a pooling (Conv, MaxPool, Col2Im, ...) that makes `counts` of an input of extents `spatial`. */
+/**
+ * The windows of a convolution or a pooling (Conv, MaxPool, Col2Im, ...) that makes `counts` of an input of extents
+ * `spatial`.
+ */
 export function windowsOf(node: Node, spatial: Shape, counts: Shape, kernel: readonly number[]): readonly Windows[] {
   const padding = stringAttribute(node, "auto_pad") ?? "NOTSET";
   return steps(node, kernel).map((step, axis) => {

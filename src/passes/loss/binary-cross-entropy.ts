@@ -2,8 +2,9 @@ import { logitsOf } from "./fusion.js";
 import { likePrediction, type LossHead, reduced } from "./loss.js";
 
 /**
- * −t·log σ(x) − (1 − t)·log(1 − σ(x)) of logits x and targets t from 0 to 1, as max(x, 0) − x·t + log(1 + e^−|x|), which does not
- * overflow; as torch.nn.functional.binary_cross_entropy_with_logits. A Sigmoid at the model's end is fused with it.
+ * −t·log σ(x) − (1 − t)·log(1 − σ(x)) of logits x and targets t from 0 to 1, as max(x, 0) − x·t + log(1 + e^−|x|),
+ * which does not overflow; as torch.nn.functional.binary_cross_entropy_with_logits. A Sigmoid at the model's end is
+ * fused with it.
  */
 export const binaryCrossEntropyWithLogits: LossHead = {
   summary: "of logits against 0 and 1, for yes-or-no questions",

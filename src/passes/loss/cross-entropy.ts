@@ -24,9 +24,9 @@ function classNumbers(prediction: Value, options: LossOptions): TargetType {
 }
 
 /**
- * −w·log p of the class that the target names, with p = softmax(prediction); with label smoothing ε,
- * (1 − ε) times that plus ε times the mean of −w·log p over all classes. Targets that are probabilities t give −Σ t·w·log p.
- * As torch.nn.functional.cross_entropy.
+ * −w·log p of the class that the target names, with p = softmax(prediction); with label smoothing ε, (1 − ε) times that
+ * plus ε times the mean of −w·log p over all classes. Targets that are probabilities t give −Σ t·w·log p. As
+ * torch.nn.functional.cross_entropy.
  */
 export const softmaxCrossEntropy: LossHead = {
   summary: "of logits against class numbers or probabilities, for classification",
@@ -51,7 +51,10 @@ export const softmaxCrossEntropy: LossHead = {
   metrics: accuracy,
 };
 
-/** −w·p of the class that the target names, for predictions p that are log-probabilities; as torch.nn.functional.nll_loss. */
+/**
+ * −w·p of the class that the target names, for predictions p that are log-probabilities; as
+ * torch.nn.functional.nll_loss.
+ */
 export const negativeLogLikelihood: LossHead = {
   summary: "of log-probabilities against class numbers",
   options: ["classAxis", "ignoreIndex", "classWeights"],
@@ -77,7 +80,8 @@ function lossOfClass({ g, prediction, target, options }: LossContext, logarithms
       : g.mul(g.gather(weightVector(g, prediction, axis, options), classes, 0), isCounted);
   const losses = g.neg(ofClass(logarithms));
   if (labelSmoothing === 0) return reduced(g, losses, options, weights);
-  // The smooth part has the weights of all classes, and only what does not count is left out of it; the mean divides both by one sum.
+  // The smooth part has the weights of all classes, and only what does not count is left out of it; the mean divides
+  // both by one sum.
   const spread = g.neg(g.reduceSum(weightedByClass(g, logarithms, axis, options), [axis], false));
   const share = labelSmoothing / classCount(prediction, axis, options);
   const both = g.add(g.mul(g.mul(losses, weights), 1 - labelSmoothing), g.mul(g.mul(spread, isCounted), share));

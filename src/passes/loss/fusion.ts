@@ -4,22 +4,26 @@ import { type Operators, range } from "../../graph/operators.js";
 import { product, type Shape } from "../../graph/shapes/extent.js";
 
 /**
- * Log-probabilities of a prediction along an axis. Of a model that ends in Softmax or LogSoftmax they are computed from the input of that:
- * exactly, and without a logarithm of rounded probabilities. Any other prediction is taken for logits.
+ * Log-probabilities of a prediction along an axis. Of a model that ends in Softmax or LogSoftmax they are computed from
+ * the input of that: exactly, and without a logarithm of rounded probabilities. Any other prediction is taken for
+ * logits.
  */
 export function logProbabilities(g: Operators, prediction: Value, axis: number): Value {
   return g.op("LogSoftmax", [beforeSoftmax(g, prediction, axis, ["Softmax", "LogSoftmax"]) ?? prediction], { axis });
 }
 
-/** Log-probabilities of a prediction that is said to be such: the fused ones of a model that ends in Softmax, else the prediction itself. */
+/**
+ * Log-probabilities of a prediction that is said to be such: the fused ones of a model that ends in Softmax, else the
+ * prediction itself.
+ */
 export function givenLogProbabilities(g: Operators, prediction: Value, axis: number): Value {
   const logits = beforeSoftmax(g, prediction, axis, ["Softmax"]);
   return logits === undefined ? prediction : g.op("LogSoftmax", [logits], { axis });
 }
 
 /**
- * The logits of a prediction: what a Sigmoid at the end of the model is applied to, or the prediction itself. Behind the Sigmoid there may be operators
- * that only rearrange.
+ * The logits of a prediction: what a Sigmoid at the end of the model is applied to, or the prediction itself. Behind
+ * the Sigmoid there may be operators that only rearrange.
  */
 export function logitsOf(g: Operators, prediction: Value): Value {
   return before(g, prediction, ({ opType }) => opType === "Sigmoid") ?? prediction;
@@ -35,7 +39,10 @@ function beforeSoftmax(g: Operators, value: Value, axis: number, opTypes: readon
   );
 }
 
-/** Whether a node is the one that is looked for. @param axis where the axis of the value in question is in the node's output */
+/**
+ * Whether a node is the one that is looked for. @param axis where the axis of the value in question is in the node's
+ * output
+ */
 type Wanted = (node: Node, input: Value, axis: number | undefined) => boolean;
 
 /** The input of the wanted node, rearranged as its output is on the way to a value. */

@@ -2,8 +2,9 @@ import { givenLogProbabilities } from "./fusion.js";
 import { classAxisOf, likePrediction, type LossHead, reduced } from "./loss.js";
 
 /**
- * KL(t ‖ p) = Σ t·(log t − log p) over the classes, for predictions log p and targets t that are probabilities. A model that ends
- * in Softmax predicts p, and is fused. As torch.nn.functional.kl_div with reduction "batchmean" where that is one distribution an example.
+ * KL(t ‖ p) = Σ t·(log t − log p) over the classes, for predictions log p and targets t that are probabilities. A model
+ * that ends in Softmax predicts p, and is fused. As torch.nn.functional.kl_div with reduction "batchmean" where that is
+ * one distribution an example.
  */
 export const klDivergence: LossHead = {
   summary: "of log-probabilities from probabilities, for distillation",

@@ -22,11 +22,14 @@ export type Reduction = "mean" | "sum" | "none";
 export interface LossOptions {
   /** By default mean. Weighted losses are divided by the sum of their weights, as in PyTorch. */
   readonly reduction?: Reduction;
-  /** softmax-cross-entropy: what targets are: class numbers (default), or probabilities of all classes (one-hot among them). */
+  /**
+   * softmax-cross-entropy: what targets are: class numbers (default), or probabilities of all classes (one-hot among
+   * them).
+   */
   readonly labels?: "index" | "probabilities";
   /**
-   * softmax-cross-entropy, nll, kl-divergence: the axis of the classes; by default the last one of sequences (rank 3), else axis 1,
-   * as PyTorch has it.
+   * softmax-cross-entropy, nll, kl-divergence: the axis of the classes; by default the last one of sequences (rank 3),
+   * else axis 1, as PyTorch has it.
    */
   readonly classAxis?: number;
   /** softmax-cross-entropy: the share of the target that is spread over all classes, 0 to 1; by default 0. */

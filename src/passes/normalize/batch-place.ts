@@ -3,7 +3,9 @@ import { divideExactly, type Extent, multiply, product, type Shape } from "../..
 /** Where the examples of a batch lie in a tensor. */
 export interface BatchPlace {
   readonly axis: number;
-  /** How many steps along the axis one example takes: more than 1 where the batch was merged with an axis inside of it. */
+  /**
+   * How many steps along the axis one example takes: more than 1 where the batch was merged with an axis inside of it.
+   */
   readonly inner: Extent;
 }
 
@@ -13,8 +15,9 @@ export function strideOf(shape: Shape, { axis, inner }: BatchPlace): Extent {
 }
 
 /**
- * Where the batch may be in a shape, by the stride from example to example, which reshaping keeps. At a batch size of 1 it may often be at several
- * places. Where there is an axis of the batch alone, it is that; else it is merged with the axes around it. Outer axes come first.
+ * Where the batch may be in a shape, by the stride from example to example, which reshaping keeps. At a batch size of 1
+ * it may often be at several places. Where there is an axis of the batch alone, it is that; else it is merged with the
+ * axes around it. Outer axes come first.
  * @param size of the batch in this shape
  */
 export function placesAtStride(shape: Shape, stride: Extent, size: number): readonly BatchPlace[] {
@@ -27,7 +30,10 @@ export function placesAtStride(shape: Shape, stride: Extent, size: number): read
   return own.length > 0 ? own : places;
 }
 
-/** Decisions between places that shapes alone do not tell apart: equal ones are taken alike, and when one proves wrong, the next is tried. */
+/**
+ * Decisions between places that shapes alone do not tell apart: equal ones are taken alike, and when one proves wrong,
+ * the next is tried.
+ */
 export class Choices {
   /** What was chosen of how many, in the order in which the questions came. */
   readonly #chosen = new Map<string, { readonly index: number; readonly count: number }>();

@@ -217,7 +217,10 @@ describe("nothing is freed", () => {
   });
 });
 
-/** The model as an exporter writes it that knows the batch size: inputs and all that follows from their shapes are numbers. */
+/**
+ * The model as an exporter writes it that knows the batch size: inputs and all that follows from their shapes are
+ * numbers.
+ */
 function baked(model: Model, size: number): Model {
   const emitter = new Emitter();
   const inputs = new Map(

@@ -46,11 +46,12 @@ export interface FreedModel {
 }
 
 /**
- * Frees a batch size that was baked in: a model exported for batches of one (or any other number) takes batches of any size. The first axis of all inputs
- * becomes a symbol, and the places are mended where the file has written the number down: the targets of Reshape, Expand and Resize, the
- * initial states of recurrent layers, what is concatenated with the batch.
- * @param model at the working opset, without local functions. One whose inputs have a symbolic first axis is returned as it is; so is
- *   one in which the batch cannot be told from other axes
+ * Frees a batch size that was baked in: a model exported for batches of one (or any other number) takes batches of any
+ * size. The first axis of all inputs becomes a symbol, and the places are mended where the file has written the number
+ * down: the targets of Reshape, Expand and Resize, the initial states of recurrent layers, what is concatenated with
+ * the batch.
+ * @param model at the working opset, without local functions. One whose inputs have a symbolic first axis is returned
+ *   as it is; so is one in which the batch cannot be told from other axes
  */
 export function freeBatch(model: Model): FreedModel {
   const { graph } = model;
@@ -202,7 +203,10 @@ class BatchFreer {
     return { axis, inner: this.#innerOf(emitter, value, axis) };
   }
 
-  /** How many steps along the batch's axis one example takes, which follows from how the batch came to be merged with others. */
+  /**
+   * How many steps along the batch's axis one example takes, which follows from how the batch came to be merged with
+   * others.
+   */
   #innerOf(emitter: Emitter, value: Value, axis: number): Extent {
     const extent = value.shape?.[axis] ?? BATCH;
     if (extent === BATCH) return 1;
@@ -332,7 +336,10 @@ interface Alignment {
 /** Operators whose operands have one shape, but for one axis. */
 const joining: ReadonlySet<string> = new Set(["Concat", "GatherElements", "ScatterElements"]);
 
-/** How the operands of an operator meet; undefined for operators whose operands have nothing to do with each other's batch. */
+/**
+ * How the operands of an operator meet; undefined for operators whose operands have nothing to do with each other's
+ * batch.
+ */
 function alignmentOf({ opType, attributes }: Node, inputs: readonly (Value | undefined)[]): Alignment | undefined {
   const rank = Math.max(...inputs.map((input) => input?.shape?.length ?? 0));
   const axis = attributes.get("axis");
@@ -356,7 +363,9 @@ function isOfBatch(extent: Extent | undefined): boolean {
 /** Rearrangements that keep the order of the elements. */
 const keepsOrder: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
 
-/** Rearrangements, matrix products and normalizations keep examples apart. @throws InputError for a node that does not */
+/**
+ * Rearrangements, matrix products and normalizations keep examples apart. @throws InputError for a node that does not
+ */
 function requireApart(node: Node, [a, b]: readonly (Value | undefined)[]): void {
   const isMixed = mixedExtents(node, a?.shape ?? [], b?.shape ?? []).some(isOfBatch);
   if (isMixed) throw new InputError(describeNode(node), "mixes the examples of a batch");

@@ -1,12 +1,12 @@
 /**
- * The node tests of the onnx package: every operator with every attribute, by those who specify them. They are not part of this project, so this runs only
- * where they are:
+ * The node tests of the onnx package: every operator with every attribute, by those who specify them. They are not part
+ * of this project, so this runs only where they are:
  *
  *     python fixtures/onnx/make_node_tests.py /tmp/node-tests
  *     ONNX_NODE_TESTS=/tmp/node-tests npx vitest run src/passes/normalize/node-tests.test.ts
  *
- * Each model comes through the passes of the forward direction and into ONNX Runtime. Skipped, and counted by reason at the end, are tests of what the
- * installed runtime cannot run, before the passes and after them.
+ * Each model comes through the passes of the forward direction and into ONNX Runtime. Skipped, and counted by reason at
+ * the end, are tests of what the installed runtime cannot run, before the passes and after them.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

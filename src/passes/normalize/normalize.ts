@@ -7,8 +7,8 @@ import { toFloat32 } from "./to-float32.js";
 import { upgradeOpset } from "./upgrade-opset.js";
 
 /**
- * A model as the passes behind it want it: at the working opset, without model-local functions, in float32 where it was in half precision, of
- * standard operators as far as possible, for batches of any size.
+ * A model as the passes behind it want it: at the working opset, without model-local functions, in float32 where it was
+ * in half precision, of standard operators as far as possible, for batches of any size.
  * @throws InputError for an opset that is too old or too new, and for functions that call themselves
  */
 export function normalize(model: Model): FreedModel {

@@ -8,8 +8,9 @@ import { isStandard } from "../../graph/standard-model.js";
 import { decompose, decompositions } from "../decompose/index.js";
 
 /**
- * A model in which operators of other domains (com.microsoft), and those that ONNX Runtime writes into the standard domain, are written in
- * standard ones. Operators for which there is no decomposition stay; a model without any is returned as it is.
+ * A model in which operators of other domains (com.microsoft), and those that ONNX Runtime writes into the standard
+ * domain, are written in standard ones. Operators for which there is no decomposition stay; a model without any is
+ * returned as it is.
  * @param model at the working opset, without local functions
  */
 export function standardize(model: Model): Model {

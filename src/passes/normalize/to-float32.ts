@@ -19,9 +19,9 @@ export function computedType(dataType: DataType): DataType {
 }
 
 /**
- * The same model in float32 where it is in float16 or bfloat16: inputs, outputs, weights and everything between. What is float64 stays; so does
- * what ONNX has in float32 anyway (scales of Resize, statistics of LayerNormalization). Weights are converted when they are read. A model without
- * half precision is returned as it is.
+ * The same model in float32 where it is in float16 or bfloat16: inputs, outputs, weights and everything between. What
+ * is float64 stays; so does what ONNX has in float32 anyway (scales of Resize, statistics of LayerNormalization).
+ * Weights are converted when they are read. A model without half precision is returned as it is.
  * @param model at the working opset, without local functions
  * @throws InputError for a node that takes the bits of half-precision numbers
  */
@@ -91,8 +91,8 @@ function widenedNode(node: Node): Node {
 }
 
 /**
- * Integer attributes that are element types. Of all operators of ai.onnx, and of those that ONNX Runtime adds, none has another meaning for one of
- * these names.
+ * Integer attributes that are element types. Of all operators of ai.onnx, and of those that ONNX Runtime adds, none has
+ * another meaning for one of these names.
  */
 const typeAttributes: ReadonlySet<string> = new Set([
   "dtype",

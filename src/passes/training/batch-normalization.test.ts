@@ -30,7 +30,10 @@ function batchNormalization(input: string, outputs: readonly string[], more: Par
   return node("BatchNormalization", [input, "scale", "bias", "mean", "variance"], outputs, { attributes, ...more });
 }
 
-/** The graph with its batch normalizations in a mode; the outputs are those of the graph and the statistics after the batch. */
+/**
+ * The graph with its batch normalizations in a mode; the outputs are those of the graph and the statistics after the
+ * batch.
+ */
 function inMode(given: Graph, mode: BatchNormMode, rank: number) {
   const emitter = new Emitter();
   const normalizations = new BatchNormalizations(given, emitter, mode);

@@ -8,8 +8,8 @@ import type { Tensor } from "../../graph/tensor.js";
 import { decompose } from "../decompose/index.js";
 
 /**
- * What batch normalization does: normalize with the statistics of the batch and move the running ones; normalize with the running ones, which
- * are inputs; or normalize with what the file has, as constants.
+ * What batch normalization does: normalize with the statistics of the batch and move the running ones; normalize with
+ * the running ones, which are inputs; or normalize with what the file has, as constants.
  */
 export type BatchNormMode = "training" | "running" | "frozen";
 

@@ -10,8 +10,8 @@ import { scalarOf } from "../../graph/simplify.js";
 const DEFAULT_RATIO = 0.5;
 
 /**
- * The Dropout nodes of one graph. What they drop follows from an input, the seed, and from nothing else: the same seed gives the same masks
- * in every runtime, and a run that is resumed goes on as if it had never stopped.
+ * The Dropout nodes of one graph. What they drop follows from an input, the seed, and from nothing else: the same seed
+ * gives the same masks in every runtime, and a run that is resumed goes on as if it had never stopped.
  */
 export class Dropouts {
   readonly #isActive: boolean;

@@ -5,7 +5,10 @@ import { emitForward, type ParameterType } from "./forward.js";
 import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
 import type { TrainingMode } from "./training-mode.js";
 
-/** From a batch and the parameters to the loss, the predictions and metrics; nothing is dropped, and running statistics are used. */
+/**
+ * From a batch and the parameters to the loss, the predictions and metrics; nothing is dropped, and running statistics
+ * are used.
+ */
 export function evalArtifact(
   graph: Graph,
   parameters: readonly ParameterType[],
@@ -34,7 +37,10 @@ export function evalArtifact(
   return { ...artifactOf("eval", emitter, inputPorts(forward, loss, all), outputs), loss };
 }
 
-/** The parameters that a loss is made of: those that its gradient reaches, where nothing on the way has steps for slopes. */
+/**
+ * The parameters that a loss is made of: those that its gradient reaches, where nothing on the way has steps for
+ * slopes.
+ */
 export function reachedByLoss(
   graph: Graph,
   candidates: readonly ParameterType[],

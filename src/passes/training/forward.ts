@@ -40,8 +40,8 @@ export interface Forward {
 }
 
 /**
- * Emits the forward pass of a normalized model, with parameters and running statistics as inputs. Operators that the gradient has to pass
- * and that have no rule are written in terms of others.
+ * Emits the forward pass of a normalized model, with parameters and running statistics as inputs. Operators that the
+ * gradient has to pass and that have no rule are written in terms of others.
  */
 export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOptions): Forward {
   const initializers = new Set(graph.initializers.map(({ name }) => name));

@@ -17,7 +17,8 @@ export interface GradientArtifact extends Artifact {
 
 /**
  * From a batch and the parameters to the loss, its gradients and the running statistics after the batch.
- * @throws InputError for a loss that is not one number or that no parameter reaches, and for an operator without a gradient in its way
+ * @throws InputError for a loss that is not one number or that no parameter reaches, and for an operator without a
+ *   gradient in its way
  */
 export function gradientArtifact(
   graph: Graph,

@@ -36,9 +36,11 @@ export interface TrainingArtifacts {
 }
 
 /**
- * Rewrites an inference model into training graphs of standard operators: `gradient` takes a batch and the parameters to the loss, the
- * gradient of every parameter and the running statistics after the batch; `eval` takes them to the loss, the predictions and metrics.
- * @throws InputError for a loss that this model cannot have, for an operator without a gradient in its way, for patterns that match nothing
+ * Rewrites an inference model into training graphs of standard operators: `gradient` takes a batch and the parameters
+ * to the loss, the gradient of every parameter and the running statistics after the batch; `eval` takes them to the
+ * loss, the predictions and metrics.
+ * @throws InputError for a loss that this model cannot have, for an operator without a gradient in its way, for
+ *   patterns that match nothing
  */
 export function rewrite(model: Model, options: RewriteOptions): TrainingArtifacts {
   const structure = structureOf(model, options);
@@ -84,7 +86,10 @@ export function rewrite(model: Model, options: RewriteOptions): TrainingArtifact
   };
 }
 
-/** What may be trained: parameters of real numbers. @throws InputError where there are none, and for names that are there twice */
+/**
+ * What may be trained: parameters of real numbers. @throws InputError where there are none, and for names that are
+ * there twice
+ */
 function candidatesOf({ layers }: Structure, label: string): readonly ParameterType[] {
   const tensors = layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor));
   const candidates = tensors.flatMap(({ name, dataType, shape }) =>

@@ -7,8 +7,8 @@ import { decompositions } from "../decompose/index.js";
 import type { LossSpecification } from "./losses.js";
 
 /**
- * Refuses operators that are neither standard nor can be written in standard ones, where an output needs them: what they make has no known shape,
- * so that other nodes would be found at fault.
+ * Refuses operators that are neither standard nor can be written in standard ones, where an output needs them: what
+ * they make has no known shape, so that other nodes would be found at fault.
  * @param outputs names of values of the graph
  * @throws InputError for the first such node
  */
@@ -28,7 +28,10 @@ export function requireStandardOperators(graph: Graph, outputs: Iterable<string>
   }
 }
 
-/** The outputs of a model that losses are put on, or that are losses; of those without a name the first output that may hold real numbers. */
+/**
+ * The outputs of a model that losses are put on, or that are losses; of those without a name the first output that may
+ * hold real numbers.
+ */
 export function lossOutputs({ outputs }: Graph, losses: readonly LossSpecification[]): readonly string[] {
   const first = outputs.find(mayBeReal)?.name;
   return losses.flatMap(({ output = first }) => (output === undefined ? [] : [output]));

@@ -15,8 +15,8 @@ interface Heads {
 }
 
 /**
- * Attention: Y [batch, query heads, query length, value size], packed if Q is; present key and value [batch, key heads, past + length,
- * size]; the products of query and key [batch, query heads, query length, past + length].
+ * Attention: Y [batch, query heads, query length, value size], packed if Q is; present key and value [batch, key heads,
+ * past + length, size]; the products of query and key [batch, query heads, query length, past + length].
  */
 function attention(context: ShapeContext): readonly Facts[] {
   const { node, inputs } = context;

@@ -35,7 +35,9 @@ function iterationsOf({ inputs: [count, condition], body }: ShapeContext): Exten
   return typeof trips === "number" ? Math.max(trips, 0) : trips;
 }
 
-/** State variables are the initial ones or the last ones; scan outputs stack those of all iterations along an axis each. */
+/**
+ * State variables are the initial ones or the last ones; scan outputs stack those of all iterations along an axis each.
+ */
 function scan(context: ShapeContext): readonly Facts[] {
   const { node, inputs } = context;
   const states = inputs.length - integerAttribute(node, "num_scan_inputs", 0);

@@ -7,8 +7,8 @@ import { broadcastShapes, formatShape } from "../shape-math.js";
 const ellipsis = "...";
 
 /**
- * Einsum: labels shared by terms have one extent, or 1; an ellipsis stands for any number of axes that broadcast. Without an arrow the
- * output has the ellipsis and the labels that occur once, in alphabetical order.
+ * Einsum: labels shared by terms have one extent, or 1; an ellipsis stands for any number of axes that broadcast.
+ * Without an arrow the output has the ellipsis and the labels that occur once, in alphabetical order.
  */
 function einsum(context: ShapeContext): readonly Facts[] {
   const { node, inputs, fail } = context;

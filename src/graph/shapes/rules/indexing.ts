@@ -71,7 +71,10 @@ function requireEqualRanks(
   return data.length;
 }
 
-/** The slices that index tuples, the last axis of the indices, name; the first `batch_dims` axes are gone through together. */
+/**
+ * The slices that index tuples, the last axis of the indices, name; the first `batch_dims` axes are gone through
+ * together.
+ */
 function gatherND(context: ShapeContext): readonly Facts[] {
   const [data, indices] = [context.input(0), context.input(1)];
   const batches = integerAttribute(context.node, "batch_dims", 0);

@@ -3,7 +3,10 @@ import { type Facts, tensorFacts } from "../facts.js";
 import type { ShapeContext, ShapeRules } from "../shape-rule.js";
 import { equalExtent, formatShape } from "../shape-math.js";
 
-/** Scores [N, C, D...], labels [N, D...] -> one loss, or without reduction one for each label; and the log probabilities. */
+/**
+ * Scores [N, C, D...], labels [N, D...] -> one loss, or without reduction one for each label; and the log
+ * probabilities.
+ */
 function loss(context: ShapeContext): readonly Facts[] {
   const { node, fail } = context;
   const { dataType, shape: scores } = context.input(0);

@@ -5,8 +5,8 @@ import { divideExactly, type Extent } from "../extent.js";
 import { equalExtent, formatShape } from "../shape-math.js";
 
 /**
- * X [sequence, batch, input], W [directions, gates·hidden, input], R [directions, gates·hidden, hidden] -> Y [sequence, directions,
- * batch, hidden], Y_h and Y_c [directions, batch, hidden]; with layout 1 batch comes first everywhere.
+ * X [sequence, batch, input], W [directions, gates·hidden, input], R [directions, gates·hidden, hidden] -> Y [sequence,
+ * directions, batch, hidden], Y_h and Y_c [directions, batch, hidden]; with layout 1 batch comes first everywhere.
  */
 function recurrent(gates: number): ShapeRule {
   return (context) => {

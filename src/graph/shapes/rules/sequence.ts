@@ -43,8 +43,9 @@ function sequenceErase(context: ShapeContext): readonly Facts[] {
 }
 
 /**
- * The parts of a tensor along an axis: of the lengths given, or of extent 1. keepdims may drop the axis; ONNX ignores it where a length
- * is given, the runtime only where there is one for each part, and PyTorch exports unbind with the one length 1.
+ * The parts of a tensor along an axis: of the lengths given, or of extent 1. keepdims may drop the axis; ONNX ignores
+ * it where a length is given, the runtime only where there is one for each part, and PyTorch exports unbind with the
+ * one length 1.
  */
 function splitToSequence(context: ShapeContext): readonly Facts[] {
   const { node, inputs } = context;

@@ -6,8 +6,8 @@ import type { ShapeContext, ShapeRules } from "../shape-rule.js";
 import { formatShape, normalizedAxis } from "../shape-math.js";
 
 /**
- * [..., n, ..., 1 or 2] -> [..., m, ..., 2] with m = dft_length; onesided: m = ⌊dft_length/2⌋ + 1 forward, and backward a real signal
- * of dft_length, by default 2·(n − 1).
+ * [..., n, ..., 1 or 2] -> [..., m, ..., 2] with m = dft_length; onesided: m = ⌊dft_length/2⌋ + 1 forward, and backward
+ * a real signal of dft_length, by default 2·(n − 1).
  */
 function fourierTransform(context: ShapeContext): readonly Facts[] {
   const { node, inputs, fail } = context;
@@ -32,7 +32,10 @@ function fourierTransform(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, result)];
 }
 
-/** Signal [batch, length] or [batch, length, 1 or 2] -> [batch, ⌊(length − frame)/step⌋ + 1, frame or onesided ⌊frame/2⌋ + 1, 2]. */
+/**
+ * Signal [batch, length] or [batch, length, 1 or 2] -> [batch, ⌊(length − frame)/step⌋ + 1, frame or onesided ⌊frame/2⌋
+ * + 1, 2].
+ */
 function shortTimeFourierTransform(context: ShapeContext): readonly Facts[] {
   const { node, inputs, fail } = context;
   const { dataType, shape } = context.input(0);

@@ -7,7 +7,8 @@ import { factsOfTensor } from "../tensor-facts.js";
 import { nodeOf, type RunOptions, runNode } from "./runtime-agreement.js";
 
 /**
- * Checks that inference knows every element of a node's outputs from those of its inputs, and that they are what ONNX Runtime computes.
+ * Checks that inference knows every element of a node's outputs from those of its inputs, and that they are what ONNX
+ * Runtime computes.
  * @param inputs tensors, undefined for omitted ones
  */
 export async function expectElementsAgree(

@@ -15,7 +15,9 @@ export function nodeOf(opType: string, inputs: number, attributes: AttributeInpu
   return node(opType, names("i", inputs), names("o", outputs), { attributes: attributesOf(attributes) });
 }
 
-/** The shapes and types of a node's outputs, by those of its inputs: "float32[batch, 3]"; "float32" is of unknown rank. */
+/**
+ * The shapes and types of a node's outputs, by those of its inputs: "float32[batch, 3]"; "float32" is of unknown rank.
+ */
 export function inferredTypes(
   opType: string,
   inputs: readonly (Facts | undefined)[],
@@ -27,9 +29,9 @@ export function inferredTypes(
 }
 
 /**
- * Checks what is inferred of a node's outputs against what ONNX Runtime computes, three times: with the inputs' extents as numbers, where
- * types and shapes must be the same; as symbols, which must come out the same with the numbers put in; and as symbols without
- * knowing any input's elements.
+ * Checks what is inferred of a node's outputs against what ONNX Runtime computes, three times: with the inputs' extents
+ * as numbers, where types and shapes must be the same; as symbols, which must come out the same with the numbers put
+ * in; and as symbols without knowing any input's elements.
  * @param inputs tensors, undefined for omitted ones
  */
 export async function expectRuntimeAgrees(

@@ -38,8 +38,8 @@ export const microsoftAttentions: Decompositions = {
   }),
 
   /**
-   * Queries [batch, length, heads·size]; keys and values likewise, or [batch, heads, length, size]; or what belongs together in one tensor
-   * [batch, length, heads, 3 or 2, size].
+   * Queries [batch, length, heads·size]; keys and values likewise, or [batch, heads, length, size]; or what belongs
+   * together in one tensor [batch, length, heads, 3 or 2, size].
    */
   "com.microsoft.MultiHeadAttention": decomposition(1, (context) => {
     const { g, node, inputs, wants } = context;
@@ -59,8 +59,8 @@ export const microsoftAttentions: Decompositions = {
   }),
 
   /**
-   * Causal, with fewer heads of keys and values than of queries, rotated by their positions where an attribute says so. All of the past counts:
-   * it is not a buffer with room for more.
+   * Causal, with fewer heads of keys and values than of queries, rotated by their positions where an attribute says so.
+   * All of the past counts: it is not a buffer with room for more.
    */
   "com.microsoft.GroupQueryAttention": decomposition(1, (context) => {
     const { g, node, inputs, wants } = context;
@@ -151,7 +151,10 @@ function maskedAttention({ g, node }: DecompositionContext<number>, masked: Mask
   });
 }
 
-/** By the mask's rank: how many keys [batch], where they end and start [2·batch], which ones for all queries, or for each. */
+/**
+ * By the mask's rank: how many keys [batch], where they end and start [2·batch], which ones for all queries, or for
+ * each.
+ */
 function keptKeys(g: Operators, node: Node, { query, key }: Masked, mask: Value): Value {
   switch (g.rank(mask)) {
     case 1: {
@@ -204,7 +207,10 @@ function groupedInputs(context: DecompositionContext<1>, heads: number, keyHeads
   return parts.map((part) => g.op("Reshape", [part, g.integers([0, 0, -1])]));
 }
 
-/** Pairs turned by their positions [batch, length]; the caches [most positions, pairs] may be for the first of them only. */
+/**
+ * Pairs turned by their positions [batch, length]; the caches [most positions, pairs] may be for the first of them
+ * only.
+ */
 function rotated(
   { g, op, node }: DecompositionContext<number>,
   x: Value,

@@ -372,7 +372,9 @@ function expectEqual(found: Record<string, PlainTensor>, expected: Record<string
   }
 }
 
-/** The operator alone, as it is or decomposed, also without the extents of the first axis and of a sequence's second. */
+/**
+ * The operator alone, as it is or decomposed, also without the extents of the first axis and of a sequence's second.
+ */
 async function run(
   { op, attributes = {}, inputs, outputs = [true] }: Case,
   how: "kernel" | "decomposed" | "symbolic",

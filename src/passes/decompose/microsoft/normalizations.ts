@@ -34,7 +34,10 @@ export const microsoftNormalizations: Decompositions = {
     return [y, undefined, wants(2) ? reciprocalOfSquares(g, sum, -1, epsilon) : undefined, sum];
   }),
 
-  /** S = words + positions + segments, looked up in their tables, Y = LayerNormalization(S). Output 1 counts the mask's ones, output 2 is S. */
+  /**
+   * S = words + positions + segments, looked up in their tables, Y = LayerNormalization(S). Output 1 counts the mask's
+   * ones, output 2 is S.
+   */
   "com.microsoft.EmbedLayerNormalization": decomposition(1, (context) => {
     const { g, op, node, inputs, wants } = context;
     const [words, segments, , , segmentTable, , , mask, positions] = inputs;
@@ -86,7 +89,9 @@ function countOfOnes({ g }: DecompositionContext<number>, words: Value, mask: Va
   return g.reduceSum(g.cast(g.equal(mask, 1), "int32"), [1], false);
 }
 
-/** Group normalization with channels last, unless an attribute says otherwise, and SiLU behind it where one asks for it. */
+/**
+ * Group normalization with channels last, unless an attribute says otherwise, and SiLU behind it where one asks for it.
+ */
 function activatedGroups({ g, op, node }: DecompositionContext<number>, x: Value, scale: Value, shift: Value): Value {
   const isLast = integerAttribute(node, "channels_last", 1) !== 0;
   const rank = g.rank(x);

@@ -84,7 +84,10 @@ function channelsLast({ g }: DecompositionContext<number>, x: Value, apply: (x: 
   return g.transpose(apply(first), [0, ...spatial.map((axis) => axis + 1), 1]);
 }
 
-/** W [N, K] = (q − zero)·scale, from q [N, blocks, bytes] with scales and zeros [N, blocks]; a zero is 2^(bits − 1) where none is given. */
+/**
+ * W [N, K] = (q − zero)·scale, from q [N, blocks, bytes] with scales and zeros [N, blocks]; a zero is 2^(bits − 1)
+ * where none is given.
+ */
 function dequantizedBlocks({ g, node, inputs }: DecompositionContext<3>): Value {
   const [a, packed, scales, zeros, groups] = inputs;
   const bits = integerAttribute(node, "bits", 4);

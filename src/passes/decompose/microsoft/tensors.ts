@@ -83,7 +83,9 @@ export const microsoftTensors: Decompositions = {
     ];
   }),
 
-  /** Y = X⁻¹. With an inverse Z that counts as constant, 2Z − Z·X·Z has the gradient of X⁻¹, and is nearer to it than Z. */
+  /**
+   * Y = X⁻¹. With an inverse Z that counts as constant, 2Z − Z·X·Z has the gradient of X⁻¹, and is nearer to it than Z.
+   */
   "com.microsoft.Inverse": decomposition(1, ({ g, inputs: [x] }) => {
     const z = withoutGradient(g, inverse(g, withoutGradient(g, x)));
     return [g.sub(g.mul(z, 2), g.matMul(z, g.matMul(x, z)))];

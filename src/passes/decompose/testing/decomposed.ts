@@ -6,7 +6,9 @@ import type { Facts } from "../../../graph/shapes/facts.js";
 import { differentiate } from "../../gradient/differentiate.js";
 import { decompose } from "../index.js";
 
-/** One application of an operator, given by its name with the domain in front, to inputs of which only facts are known. */
+/**
+ * One application of an operator, given by its name with the domain in front, to inputs of which only facts are known.
+ */
 export interface Application {
   readonly operator: string;
   readonly inputs: readonly (Facts | undefined)[];

@@ -46,8 +46,8 @@ function geluSlope(g: Operators, x: Value): Value {
 }
 
 /**
- * y = ½x(1 + tanh u) = x·s, s = σ(2u), u = √(2/π)·(x + cx³), c = 0.044715.  y' = s + 2x·s·(1 − s)·u' = s + y·(1 − s)·2u',
- * u' = √(2/π)·(1 + 3cx²).
+ * y = ½x(1 + tanh u) = x·s, s = σ(2u), u = √(2/π)·(x + cx³), c = 0.044715.  y' = s + 2x·s·(1 − s)·u' = s + y·(1 −
+ * s)·2u', u' = √(2/π)·(1 + 3cx²).
  */
 function tanhGeluSlope(g: Operators, x: Value, Y: Value): Value {
   const root = Math.sqrt(2 / Math.PI);

@@ -4,7 +4,10 @@ import { scalarOf } from "../../../graph/simplify.js";
 import { type GradientRules, rule } from "../rule.js";
 import { rootSlope } from "./elementary.js";
 
-/** Element-wise arithmetic. Operands are broadcast, so their gradients are summed over the axes along which they were repeated. */
+/**
+ * Element-wise arithmetic. Operands are broadcast, so their gradients are summed over the axes along which they were
+ * repeated.
+ */
 export const arithmetic: GradientRules = {
   /** Y = A + B.  dA = dY, dB = dY. */
   Add: rule(2, ({ g, inputs: [a, b], needs, dY }) => [

@@ -12,7 +12,8 @@ export const batchNormalizations: GradientRules = {
 };
 
 /**
- * With σ = √(var + ε): dX = dY·scale/σ, dScale = Σ dY·(X − mean)/σ, dB = Σ dY, dMean = −dB·scale/σ, dVar = −dScale·scale/2σ².
+ * With σ = √(var + ε): dX = dY·scale/σ, dScale = Σ dY·(X − mean)/σ, dB = Σ dY, dMean = −dB·scale/σ, dVar =
+ * −dScale·scale/2σ².
  */
 function byGivenStatistics({ g, node, inputs, needs, dY }: GradientContext<5>): InputGradients {
   const [x, scale, , mean, variance] = inputs;
@@ -29,8 +30,9 @@ function byGivenStatistics({ g, node, inputs, needs, dY }: GradientContext<5>): 
 }
 
 /**
- * With n elements in a channel and C = X − mean: dX = scale/σ·(dY − Σ(dY)/n − C·Σ(dY·C)/nσ²), dScale = Σ(dY·C)/σ, dB = Σ dY. The
- * statistics are outputs of the forward node, as it is decomposed: with momentum 0 the running ones are those of the batch.
+ * With n elements in a channel and C = X − mean: dX = scale/σ·(dY − Σ(dY)/n − C·Σ(dY·C)/nσ²), dScale = Σ(dY·C)/σ, dB =
+ * Σ dY. The statistics are outputs of the forward node, as it is decomposed: with momentum 0 the running ones are those
+ * of the batch.
  */
 function byOwnStatistics({ g, node, inputs, gradients, needs, dY }: GradientContext<5>): InputGradients {
   const [x, scale] = inputs;
@@ -58,8 +60,8 @@ function byOwnStatistics({ g, node, inputs, gradients, needs, dY }: GradientCont
 }
 
 /**
- * A batch normalization in training mode whose outputs 1 and 2 are mean and variance of the batch: the running ones with momentum 0. The
- * runtime writes these over the statistics that it is given, so it is given copies.
+ * A batch normalization in training mode whose outputs 1 and 2 are mean and variance of the batch: the running ones
+ * with momentum 0. The runtime writes these over the statistics that it is given, so it is given copies.
  */
 export function normalizedByBatch(
   g: Operators,

@@ -1,6 +1,9 @@
 import { type GradientRule, type GradientRules, rule } from "../rule.js";
 
-/** Operators that combine several values element by element. Operands are broadcast, so their gradients are summed as those of sums. */
+/**
+ * Operators that combine several values element by element. Operands are broadcast, so their gradients are summed as
+ * those of sums.
+ */
 export const combinations: GradientRules = {
   /** Y = Σ Xᵢ.  dXᵢ = dY. */
   Sum: rule(1, ({ g, inputs, needs, dY }) => inputs.map((x, index) => needs(index) && x && g.unbroadcast(dY, x))),

@@ -11,11 +11,13 @@ import { type Carried, type Input, iterationGradients, type Slices } from "./ite
 import { cellGradients } from "./recurrent.js";
 
 /**
- * Control flow. Its bodies see values of the graph around them, so these get gradients, too. The gradient of a body computes the body anew,
- * and what it returns are gradients.
+ * Control flow. Its bodies see values of the graph around them, so these get gradients, too. The gradient of a body
+ * computes the body anew, and what it returns are gradients.
  */
 export const controlFlow: GradientRules = {
-  /** Y = then-branch or else-branch.  dX is what the branch that was taken gives, 0 for what only the other one uses. */
+  /**
+   * Y = then-branch or else-branch.  dX is what the branch that was taken gives, 0 for what only the other one uses.
+   */
   If: rule(1, (context) => {
     const { g, node, inputs, captures, gradients, differentiate } = context;
     const [condition] = inputs;
@@ -33,7 +35,10 @@ export const controlFlow: GradientRules = {
     return [undefined, ...captures.map((value) => found[towards.indexOf(value)])];
   }),
 
-  /** v, y = body(… body(v)): {@link iterationGradients}; without an iteration the gradient of v is what it is behind the loop. */
+  /**
+   * v, y = body(… body(v)): {@link iterationGradients}; without an iteration the gradient of v is what it is behind the
+   * loop.
+   */
   Loop: rule(0, (context) => {
     const { g, node, gradients, captures } = context;
     const body = bodyOf(node, "body");

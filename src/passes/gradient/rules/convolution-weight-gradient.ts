@@ -16,8 +16,8 @@ export interface WeightGradientRequest extends Convolution {
 type Strategy = (g: Operators, request: WeightGradientRequest) => Value;
 
 /**
- * dW[m, c, tap] = Σ_{n, o} dY[n, m, o]·X[n, c, o·stride + tap·dilation − begin], in the shape of the weights. All strategies compute this
- * sum; which one is fast depends on the shape.
+ * dW[m, c, tap] = Σ_{n, o} dY[n, m, o]·X[n, c, o·stride + tap·dilation − begin], in the shape of the weights. All
+ * strategies compute this sum; which one is fast depends on the shape.
  */
 export function convolutionWeightGradient(g: Operators, request: WeightGradientRequest): Value {
   return g.reshapeLike(strategyFor(request)(g, request), request.weights);
@@ -25,10 +25,11 @@ export function convolutionWeightGradient(g: Operators, request: WeightGradientR
 
 /**
  * By measurements on onnxruntime-node 1.30, 1 thread, batch 32, as fractions of the time that {@link swapped} takes:
- * - {@link perTap}: 0.3 to 0.5 for 3×3 kernels with 16 to 256 channels at strides 1 and 2, 0.55 to 0.7 for 5×5 and 7×7; but 1.0 to 1.5
- *   with up to 4 input channels, as the products then have narrow rows. In groups 0.6 with 16 channels in each, 1.0 with 4.
- * - {@link perImage}: 0.16 for 1×1 kernels (perTap 0.24), as long as the products M×C of all images are not larger than the data;
- *   0.5 to 0.7 for 3×3 with up to 6 input channels; but 1.1 to 1.8 for larger kernels.
+ * - {@link perTap}: 0.3 to 0.5 for 3×3 kernels with 16 to 256 channels at strides 1 and 2, 0.55 to 0.7 for 5×5 and 7×7;
+ *   but 1.0 to 1.5 with up to 4 input channels, as the products then have narrow rows. In groups 0.6 with 16 channels
+ *   in each, 1.0 with 4.
+ * - {@link perImage}: 0.16 for 1×1 kernels (perTap 0.24), as long as the products M×C of all images are not larger than
+ *   the data; 0.5 to 0.7 for 3×3 with up to 6 input channels; but 1.1 to 1.8 for larger kernels.
  * - {@link perChannel}: 0.35 to 0.6 for depthwise 3×3 kernels, 0.6 to 0.8 for 5×5.
  */
 function strategyFor({ extents, windows, group, output }: WeightGradientRequest): Strategy {
@@ -50,8 +51,8 @@ function strategyFor({ extents, windows, group, output }: WeightGradientRequest)
 const mostTaps = 64;
 
 /**
- * For each tap one product of matrices over all positions of all images, with channels last: dWₜ = dYᵀ·Xₜ, [M, N·o]·[N·o, C]; in groups
- * one product for each.
+ * For each tap one product of matrices over all positions of all images, with channels last: dWₜ = dYᵀ·Xₜ, [M,
+ * N·o]·[N·o, C]; in groups one product for each.
  */
 const perTap: Strategy = (g, { input, output, windows, group, extents }) => {
   const { outputChannels, inputChannelsPerGroup } = extents;
@@ -77,7 +78,10 @@ const perTap: Strategy = (g, { input, output, windows, group, extents }) => {
   return stacked(g, products, g.rank(dY));
 };
 
-/** For each image one product with its unfolded patches, summed over images: dW = Σ_n dYₙ·columns(Xₙ)ᵀ, [M, o]·[o, taps·C]. */
+/**
+ * For each image one product with its unfolded patches, summed over images: dW = Σ_n dYₙ·columns(Xₙ)ᵀ, [M, o]·[o,
+ * taps·C].
+ */
 const perImage: Strategy = (g, { input, output, windows, extents }) => {
   const { outputChannels, inputChannelsPerGroup } = extents;
   const slices = tapSlices(g, padded(g, input, windows), windows);
@@ -88,7 +92,10 @@ const perImage: Strategy = (g, { input, output, windows, extents }) => {
   return g.transposeLast(g.reshape(sum, [outputChannels, slices.length, inputChannelsPerGroup]));
 };
 
-/** A depthwise convolution, channels last: dWₜ = Σ dY ⊙ Xₜ over all positions of all images, a product with a row of ones. */
+/**
+ * A depthwise convolution, channels last: dWₜ = Σ dY ⊙ Xₜ over all positions of all images, a product with a row of
+ * ones.
+ */
 const perChannel: Strategy = (g, { input, output, windows, group }) => {
   const spatial = windows.map((_, axis) => axis + 2);
   const channelsLast = [0, ...spatial, 1];
@@ -102,8 +109,8 @@ const perChannel: Strategy = (g, { input, output, windows, group }) => {
 };
 
 /**
- * One convolution with batch and channels swapped, dY as its weights, strides and dilations exchanged: dWᵀ = Xᵀ ∗ dYᵀ. In groups, the
- * batch of each group are its channels: [C/group, group·N, spatial] ∗ [M, N, counts].
+ * One convolution with batch and channels swapped, dY as its weights, strides and dilations exchanged: dWᵀ = Xᵀ ∗ dYᵀ.
+ * In groups, the batch of each group are its channels: [C/group, group·N, spatial] ∗ [M, N, counts].
  */
 const swapped: Strategy = (g, { input, output, windows, group, extents }) => {
   const x = swappedInput(g, input, extents.inputChannelsPerGroup, group);

@@ -6,7 +6,10 @@ import { Operators } from "../../../graph/operators.js";
 import type { Shape } from "../../../graph/shapes/extent.js";
 import { differentiate } from "../differentiate.js";
 
-/** The operators of the graph that computes the gradient of an operator towards some of its inputs, the forward pass included. */
+/**
+ * The operators of the graph that computes the gradient of an operator towards some of its inputs, the forward pass
+ * included.
+ */
 function operators(
   op: string,
   shapes: readonly Shape[],

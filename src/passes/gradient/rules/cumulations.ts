@@ -11,8 +11,8 @@ export const cumulations: GradientRules = {
   }),
 
   /**
-   * yⱼ = ∏ᵢ≤ⱼ xᵢ.  dXᵢ = Σⱼ≥ᵢ dYⱼ·yⱼ / xᵢ before the first 0 among the xᵢ. At that 0 it is Σⱼ≥ᵢ dYⱼ·y'ⱼ with y' the product without that
-   * factor; after it, as it is a factor of all that follows, 0.
+   * yⱼ = ∏ᵢ≤ⱼ xᵢ.  dXᵢ = Σⱼ≥ᵢ dYⱼ·yⱼ / xᵢ before the first 0 among the xᵢ. At that 0 it is Σⱼ≥ᵢ dYⱼ·y'ⱼ with y' the
+   * product without that factor; after it, as it is a factor of all that follows, 0.
    */
   CumProd: rule(2, ({ g, node, inputs: [x, axis], Y, dY }) => {
     const [exclusive, reverse] = [integerAttribute(node, "exclusive", 0), integerAttribute(node, "reverse", 0)];

@@ -8,7 +8,10 @@ const mostRows = 16;
 
 /** Determinants of square matrices. */
 export const determinants: GradientRules = {
-  /** Y = det X.  dX = dY·C with the cofactors C. Of large matrices C = det X·X⁻ᵀ, which is not finite where X is singular. */
+  /**
+   * Y = det X.  dX = dY·C with the cofactors C. Of large matrices C = det X·X⁻ᵀ, which is not finite where X is
+   * singular.
+   */
   Det: rule(1, ({ g, inputs: [x], Y, dY }) => {
     const size = g.shape(x).at(-1);
     if (typeof size !== "number" || size <= mostRows) return [g.mul(g.unsqueeze(dY, [-2, -1]), cofactors(g, x))];

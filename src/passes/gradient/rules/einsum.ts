@@ -6,8 +6,8 @@ import { type GradientRules, rule } from "../rule.js";
 /** Sums of products. */
 export const einsums: GradientRules = {
   /**
-   * Y = Σ A·B·..., labels say along what. dA is the Einsum of dY with the other operands that has A's labels: repeated along those that only A
-   * has, and on the diagonal for those that A has twice.
+   * Y = Σ A·B·..., labels say along what. dA is the Einsum of dY with the other operands that has A's labels: repeated
+   * along those that only A has, and on the diagonal for those that A has twice.
    */
   Einsum: rule(1, ({ g, node, inputs, needs, dY }) => {
     const operands = inputs.filter((input) => input !== undefined);
@@ -49,7 +49,10 @@ function positions(g: Operators, x: Value, axis: number): Value {
   );
 }
 
-/** In the shape of an operand: summed where the operand was repeated, and repeated where the sum over it left one element. */
+/**
+ * In the shape of an operand: summed where the operand was repeated, and repeated where the sum over it left one
+ * element.
+ */
 function fitted(g: Operators, gradient: Value, operand: Value): Value {
   const [from, to] = [g.shape(gradient), g.shape(operand)];
   const isRepeated = from.some((extent, axis) => extent === 1 && to[axis] !== 1);

@@ -15,7 +15,10 @@ function elementWiseInverse(inverseSlope: (g: Operators, x: Value, Y: Value) => 
 /** Less than the root of any positive number of float32. */
 const LEAST_ROOT = 1e-24;
 
-/** 1/(2y), y = √x. At 0 it is large instead of infinite: what stops the gradient there (the Relu of √max(x, 0)) multiplies it by 0. */
+/**
+ * 1/(2y), y = √x. At 0 it is large instead of infinite: what stops the gradient there (the Relu of √max(x, 0))
+ * multiplies it by 0.
+ */
 export function rootSlope(g: Operators, Y: Value): Value {
   return g.div(0.5, g.op("Clip", [Y, g.scalar(LEAST_ROOT, Y.dataType)]));
 }

@@ -28,7 +28,10 @@ export const gatherings: GradientRules = {
     return [addRows(g, x, rowsOfTuples(g, x, indices, batchAxes, describeNode(node)), dY)];
   }),
 
-  /** Y = the second value at the index, the first one elsewhere.  Each value's gradient is the sum of dY where Y is that value. */
+  /**
+   * Y = the second value at the index, the first one elsewhere.  Each value's gradient is the sum of dY where Y is that
+   * value.
+   */
   OneHot: rule(3, ({ g, node, inputs: [indices, depth, values], needs, dY }) => {
     const axis = integerAttribute(node, "axis", -1);
     const mask = g.op("OneHot", [indices, depth, g.tensor(values.dataType, [2], [0, 1])], { axis });

@@ -11,8 +11,8 @@ export interface Product {
 }
 
 /**
- * The terms of a sum to which iterations add: products of matrices with as many rows in each iteration, and the others. Of all iterations such a
- * product is one: that of the matrices below each other.
+ * The terms of a sum to which iterations add: products of matrices with as many rows in each iteration, and the others.
+ * Of all iterations such a product is one: that of the matrices below each other.
  * @param around the graph around the iterations
  */
 export function termsOf(

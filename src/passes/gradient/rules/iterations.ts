@@ -26,7 +26,10 @@ export interface Iterations {
   readonly scanned: readonly Scanned[];
   /** The gradients of outputs that are stacked. */
   readonly stacked: readonly Slices[];
-  /** Has the forward pass put out what inputs of the body were in each iteration, too. @returns them, stacked along the first axis */
+  /**
+   * Has the forward pass put out what inputs of the body were in each iteration, too. @returns them, stacked along the
+   * first axis
+   */
   readonly keep: (inputs: readonly Input[]) => readonly Value[];
 }
 
@@ -64,7 +67,10 @@ export interface Scanned extends Slices {
   readonly isWanted: boolean;
 }
 
-/** In the order of {@link Iterations}, and of the values from around the body that it uses; undefined where there are none. */
+/**
+ * In the order of {@link Iterations}, and of the values from around the body that it uses; undefined where there are
+ * none.
+ */
 export interface IterationGradients {
   readonly carried: readonly (Value | undefined)[];
   readonly scanned: readonly (Value | undefined)[];
@@ -72,8 +78,9 @@ export interface IterationGradients {
 }
 
 /**
- * The gradients of iterations: a Scan from the last one to the first. Its body computes that of the iterations anew from what its inputs
- * were, carries the gradients of what was carried, and adds up those of values from around the body.
+ * The gradients of iterations: a Scan from the last one to the first. Its body computes that of the iterations anew
+ * from what its inputs were, carries the gradients of what was carried, and adds up those of values from around the
+ * body.
  * @throws InputError for a carried value whose shape changes
  */
 export function iterationGradients(
@@ -200,7 +207,10 @@ function backwardStep(
     body: inner,
     /** The gradients of what was carried. */
     moving: floats.map(({ name, value, start, before }) => ({ name, start, before, after: gradientOf(value) })),
-    /** Those of values from around the body: products of matrices are made of all iterations at once, anything else is added up. */
+    /**
+     * Those of values from around the body: products of matrices are made of all iterations at once, anything else is
+     * added up.
+     */
     shared: around.map((value) => {
       const { products, others } = termsOf(inner, gradients.get(value.name), g.emitter);
       if (others.length === 0) return { value, products, sum: undefined };
@@ -214,7 +224,10 @@ function backwardStep(
   };
 }
 
-/** What an input of the body is in all iterations. @throws InputError where its shape changes, as all of them are kept in one tensor */
+/**
+ * What an input of the body is in all iterations. @throws InputError where its shape changes, as all of them are kept
+ * in one tensor
+ */
 function inputOf(node: Node, body: Graph, { input: name, initial }: Carried): Input {
   const type = body.inputs.find((input) => input.name === name)?.type;
   const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));

@@ -75,7 +75,9 @@ export const movements: GradientRules = {
   ]),
 };
 
-/** A tiled tensor with an axis of its own for the repetitions along each axis: [r₀, n₀, r₁, n₁, ...]; and those axes. */
+/**
+ * A tiled tensor with an axis of its own for the repetitions along each axis: [r₀, n₀, r₁, n₁, ...]; and those axes.
+ */
 function tiles(g: Operators, x: Value, repeats: Value): { readonly shape: Shape | Value; readonly summed: number[] } {
   const times = knownElements(repeats);
   if (times === undefined) {

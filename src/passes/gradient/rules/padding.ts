@@ -12,7 +12,9 @@ export const paddings: GradientRules = {
     (stringAttribute(context.node, "mode") ?? "constant") === "constant" ? ofConstant(context) : [ofCopies(context)],
   ),
 
-  /** X cropped or padded on both sides.  dX = dY padded or cropped to the shape of X: the same places are its middle. */
+  /**
+   * X cropped or padded on both sides.  dX = dY padded or cropped to the shape of X: the same places are its middle.
+   */
   CenterCropPad: rule(2, ({ g, node, inputs: [x], dY }) => {
     const axes = integersAttribute(node, "axes");
     if (axes === undefined) return [g.op("CenterCropPad", [dY, g.shapeOf(x)])];

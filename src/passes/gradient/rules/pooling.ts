@@ -35,7 +35,10 @@ export const poolings: GradientRules = {
     return [meanOfWindows(g, dY, x, poolingWindows(g, node, x, Y), isPaddingCounted)];
   }),
 
-  /** Y = (Σ |X|ᵖ)^(1/p) over each window.  dX = sign(X)·|X|ᵖ⁻¹·Σ dY·Y¹⁻ᵖ over the windows that an element is in; 0 where Y is 0. */
+  /**
+   * Y = (Σ |X|ᵖ)^(1/p) over each window.  dX = sign(X)·|X|ᵖ⁻¹·Σ dY·Y¹⁻ᵖ over the windows that an element is in; 0 where
+   * Y is 0.
+   */
   LpPool: rule(1, ({ g, node, inputs: [x], Y, dY }) => {
     const p = integerAttribute(node, "p", 2);
     const windows = poolingWindows(g, node, x, Y);

@@ -8,7 +8,10 @@ import { type GradientRules, noGradient, rule } from "../rule.js";
 export const quantization: GradientRules = {
   DynamicQuantizeLinear: noGradient,
 
-  /** Y = (X − zero)·scale.  dScale = Σ dY·(X − zero) = Σ dY·Y / scale, over the elements that share the scale: all, those of an axis, a block. */
+  /**
+   * Y = (X − zero)·scale.  dScale = Σ dY·(X − zero) = Σ dY·Y / scale, over the elements that share the scale: all,
+   * those of an axis, a block.
+   */
   DequantizeLinear: rule(2, ({ g, node, inputs: [, scale], needs, Y, dY }) => {
     if (!needs(1)) return [];
     const products = g.cast(g.mul(dY, Y), scale.dataType);

@@ -16,7 +16,10 @@ export const rectifiers: GradientRules = {
     return [g.mul(dY, g.add(g.mul(isPositive(g, x), 1 - alpha), alpha))];
   }),
 
-  /** y = x for x ≥ 0, else slope·x.  dX = dY for x > 0, else dY·slope; dSlope = dY·min(x, 0), summed over broadcast axes. */
+  /**
+   * y = x for x ≥ 0, else slope·x.  dX = dY for x > 0, else dY·slope; dSlope = dY·min(x, 0), summed over broadcast
+   * axes.
+   */
   PRelu: rule(2, ({ g, inputs: [x, slope], needs, dY }) => [
     needs(0) && g.where(g.greater(x, 0), dY, g.mul(dY, slope)),
     needs(1) && g.unbroadcast(g.mul(dY, g.min(x, 0)), slope),
@@ -45,8 +48,8 @@ export const rectifiers: GradientRules = {
   ]),
 
   /**
-   * Y = min(max(X, low), high).  dX = dY where low ≤ X ≤ high, dLow = Σ dY where X < low, dHigh = Σ dY where X > high; where low > high
-   * all is high.
+   * Y = min(max(X, low), high).  dX = dY where low ≤ X ≤ high, dLow = Σ dY where X < low, dHigh = Σ dY where X > high;
+   * where low > high all is high.
    */
   Clip: rule(1, ({ g, inputs: [x, low, high], needs, Y, dY }) => {
     const isCrossed = low && high && g.greater(low, high);
@@ -70,8 +73,8 @@ export const rectifiers: GradientRules = {
 const linearMaps: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization"]);
 
 /**
- * dY where a condition holds, else 0: by a multiplication, at three quarters of the time, but where dY may be infinite and does not
- * count, as that of a logarithm at 0.
+ * dY where a condition holds, else 0: by a multiplication, at three quarters of the time, but where dY may be infinite
+ * and does not count, as that of a logarithm at 0.
  */
 function kept(g: Operators, dY: Value, condition: Value): Value {
   return mayBeInfinite(g, dY) ? g.where(condition, dY, 0) : g.mul(dY, g.cast(condition, dY.dataType));
@@ -88,7 +91,10 @@ function mayBeInfinite(g: Operators, gradient: Value, distance = 3): boolean {
 /** Operators whose results are infinite for some finite operands. */
 const growing: ReadonlySet<string> = new Set("Div Reciprocal Pow Exp Log Tan".split(" "));
 
-/** Steep enough that all but the smallest of positive numbers are cut off at 1, and flat enough that no product overflows early. */
+/**
+ * Steep enough that all but the smallest of positive numbers are cut off at 1, and flat enough that no product
+ * overflows early.
+ */
 const STEEP = 1e30;
 
 /** 1 where x > 0, else 0. In float32 by one operator, which is cheaper than a comparison and a cast. */

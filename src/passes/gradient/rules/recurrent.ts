@@ -11,7 +11,10 @@ export type CellName = "LSTM" | "GRU" | "GRU, linear before reset" | "RNN, tanh"
 
 const METADATA_KEY = "caadam.cell";
 
-/** Marks a Scan as the steps of a cell: its inputs, captures and outputs are those that {@link Steps} tells, in that order. */
+/**
+ * Marks a Scan as the steps of a cell: its inputs, captures and outputs are those that {@link Steps} tells, in that
+ * order.
+ */
 export function cellMetadata(name: CellName): ReadonlyMap<string, string> {
   return new Map([[METADATA_KEY, name]]);
 }
@@ -22,14 +25,15 @@ export function cellGradients(context: GradientContext<number>): InputGradients 
 }
 
 /**
- * The rules. The forward pass has put out the states and gates of all steps: what they contribute is computed for all steps at once, and
- * only what a step hands to the one before it is computed step by step. So are the gradients of the weights one product each.
+ * The rules. The forward pass has put out the states and gates of all steps: what they contribute is computed for all
+ * steps at once, and only what a step hands to the one before it is computed step by step. So are the gradients of the
+ * weights one product each.
  */
 const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => InputGradients | undefined> = new Map(
   Object.entries({
     /**
-     * c' = f·c + i·n, h' = o·tanh(c').  dc' += dh'·o·(1 − tanh²c'), di = dc'·n, do = dh'·tanh(c'), df = dc'·c, dn = dc'·i, each times the slope of
-     * its gate; dc = dc'·f, dh = dz·R.
+     * c' = f·c + i·n, h' = o·tanh(c').  dc' += dh'·o·(1 − tanh²c'), di = dc'·n, do = dh'·tanh(c'), df = dc'·c, dn =
+     * dc'·i, each times the slope of its gate; dc = dc'·f, dh = dz·R.
      */
     LSTM: cell(2, 1, 5, (steps) => {
       const { g, start, weights, gates, before, end, outside, isReversed } = steps;
@@ -63,7 +67,8 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
     }),
 
     /**
-     * h' = n + z·(h − n), n = tanh(xₙ + (r·h)·Rₙᵀ).  dz = dh'·(h − n)·σ', dn = dh'·(1 − z)·tanh', dr = (dn·Rₙ)·h·σ', dh = dh'·z + (dn·Rₙ)·r + [dz, dr]·R.
+     * h' = n + z·(h − n), n = tanh(xₙ + (r·h)·Rₙᵀ).  dz = dh'·(h − n)·σ', dn = dh'·(1 − z)·tanh', dr = (dn·Rₙ)·h·σ', dh
+     * = dh'·z + (dn·Rₙ)·r + [dz, dr]·R.
      */
     GRU: cell(1, 2, 3, (steps) => {
       const { g, weights, gates, before, end, outside, isReversed } = steps;
@@ -94,7 +99,8 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
     }),
 
     /**
-     * h' = n + z·(h − n), n = tanh(xₙ + r·q), q = h·Rₙᵀ + b.  dz, dn as above, dr = dn·q·σ', dq = dn·r, dh = dh'·z + [dz, dr, dq]·R.
+     * h' = n + z·(h − n), n = tanh(xₙ + r·q), q = h·Rₙᵀ + b.  dz, dn as above, dr = dn·q·σ', dq = dn·r, dh = dh'·z +
+     * [dz, dr, dq]·R.
      */
     "GRU, linear before reset": cell(1, 1, 4, (steps) => {
       const { g, weights, gates, before, end, outside, isReversed } = steps;

@@ -10,8 +10,8 @@ import { type GradientContext, type GradientRules, rule } from "../rule.js";
 /** Images enlarged and reduced. */
 export const resizings: GradientRules = {
   /**
-   * Y = R₁·(R₂·(...X)), linear along each axis, as no interpolation looks at values.  dX = R₁ᵀ·(R₂ᵀ·(...dY)). Where elements are only
-   * repeated, that is a sum over the repetitions.
+   * Y = R₁·(R₂·(...X)), linear along each axis, as no interpolation looks at values.  dX = R₁ᵀ·(R₂ᵀ·(...dY)). Where
+   * elements are only repeated, that is a sum over the repetitions.
    */
   Resize: rule(1, (context) => {
     const { g, inputs, dY } = context;
@@ -129,7 +129,8 @@ function joint(
   const [x, region, scales, sizes] = inputs;
   const count = integersAttribute(node, "axes")?.length ?? g.rank(x);
   const extent = g.shape(x)[axis] ?? 1;
-  // The runtime copies what keeps its shape, whatever the scales are: the matrix must not be such a copy where Y is none.
+  // The runtime copies what keeps its shape, whatever the scales are: the matrix must not be such a copy where Y is
+  // none.
   const keepsExtent = factor !== undefined && factor !== 1 && Math.floor(Number(extent) * factor) === extent;
   const together = keepsExtent || (sizes !== undefined && keepsAspectRatio(node)) ? all : [{ axis, position }];
   if (together.length > 1 && isCropping(node)) {

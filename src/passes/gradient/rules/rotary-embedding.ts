@@ -7,8 +7,8 @@ import { type GradientContext, type GradientRules, rule } from "../rule.js";
 /** Rotary position embeddings. */
 export const rotaryEmbeddings: GradientRules = {
   /**
-   * Pairs (a, b) of X become (a·cos − b·sin, a·sin + b·cos): dX is dY rotated back, by −sin. With the pairs (c, d) of dY, summed over heads:
-   * dCos = a·c + b·d, dSin = a·d − b·c, for the positions that were looked up.
+   * Pairs (a, b) of X become (a·cos − b·sin, a·sin + b·cos): dX is dY rotated back, by −sin. With the pairs (c, d) of
+   * dY, summed over heads: dCos = a·c + b·d, dSin = a·d − b·c, for the positions that were looked up.
    */
   RotaryEmbedding: rule(3, (context) => {
     const { g, node, inputs, needs, dY } = context;

@@ -3,7 +3,9 @@ import { integerAttribute, stringAttribute } from "../../../graph/model.js";
 import { type Operators, range } from "../../../graph/operators.js";
 import { type GradientContext, type GradientRules, type InputGradients, rule } from "../rule.js";
 
-/** Elements written at indices. Where two are written to one place without a reduction, ONNX leaves open which stays. */
+/**
+ * Elements written at indices. Where two are written to one place without a reduction, ONNX leaves open which stays.
+ */
 export const scatterings: GradientRules = {
   /** Y = X with updates written, or reduced, into it at indices along an axis. */
   ScatterElements: rule(3, (context) => {
@@ -23,7 +25,10 @@ export const scatterings: GradientRules = {
     }
   }),
 
-  /** Y = X with slices written into it at index tuples.  dX = dY with zeros there, dU = dY there. Reductions are decomposed before. */
+  /**
+   * Y = X with slices written into it at index tuples.  dX = dY with zeros there, dU = dY there. Reductions are
+   * decomposed before.
+   */
   ScatterND: rule(3, ({ g, node, inputs: [, indices, updates], needs, dY }) => {
     const reduction = stringAttribute(node, "reduction") ?? "none";
     if (reduction !== "none") return g.unreachable(`ScatterND with reduction ${reduction}`);
@@ -34,7 +39,10 @@ export const scatterings: GradientRules = {
     ];
   }),
 
-  /** Y = X with entries written along an axis from an index on, each batch its own.  dX = dY with zeros there, dU = dY there. */
+  /**
+   * Y = X with entries written along an axis from an index on, each batch its own.  dX = dY with zeros there, dU = dY
+   * there.
+   */
   TensorScatter: rule(2, ({ g, node, inputs: [past, update, starts], needs, dY }) => {
     const axis = g.axis(past, integerAttribute(node, "axis", -2));
     const mode = stringAttribute(node, "mode") ?? "linear";

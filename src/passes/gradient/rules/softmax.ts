@@ -13,7 +13,10 @@ export const softmaxes: GradientRules = {
     return [g.mul(Y, g.sub(dY, g.reduceSum(g.mul(dY, Y), [axis])))];
   }),
 
-  /** y = x − ln Σ eˣ.  dX = dY − eʸ·Σ dY. Where dY is 0 but at a few places, as behind a loss by class, it is added there alone. */
+  /**
+   * y = x − ln Σ eˣ.  dX = dY − eʸ·Σ dY. Where dY is 0 but at a few places, as behind a loss by class, it is added
+   * there alone.
+   */
   LogSoftmax: rule(1, ({ g, node, Y, dY }) => {
     const axis = g.axis(Y, integerAttribute(node, "axis", -1));
     const few = scatteredAlong(g, axis, dY);
@@ -35,7 +38,10 @@ export const softmaxes: GradientRules = {
   }),
 };
 
-/** What was added to zeros at indices along this axis, if that is how the value came about and its sum along the axis is that of the updates. */
+/**
+ * What was added to zeros at indices along this axis, if that is how the value came about and its sum along the axis is
+ * that of the updates.
+ */
 function scatteredAlong(
   g: Operators,
   axis: number,

@@ -9,8 +9,9 @@ import { type GradientContext, type GradientRules, noGradient, rule } from "../r
 /** Discrete Fourier transforms. Complex numbers are pairs of real ones, and the gradient is towards each of the two. */
 export const spectra: GradientRules = {
   /**
-   * Y = F·X with F = (e^(−2πi·jk/L)), X cut or padded with zeros to the length L; the inverse is F̄·X / L. For complex X the gradient is
-   * that of Y with the matrix transposed and conjugate: dX = F̄·dY, of the inverse F·dY / L. Real X is the real part of a complex one.
+   * Y = F·X with F = (e^(−2πi·jk/L)), X cut or padded with zeros to the length L; the inverse is F̄·X / L. For complex
+   * X the gradient is that of Y with the matrix transposed and conjugate: dX = F̄·dY, of the inverse F·dY / L. Real X
+   * is the real part of a complex one.
    */
   DFT: rule(1, (context) => {
     const { g, node, inputs, dY } = context;
@@ -37,8 +38,8 @@ export const spectra: GradientRules = {
 };
 
 /**
- * Y = the real signal of length L whose spectrum begins with X: each element of X counts twice, with its mirror image, but for those that
- * are their own.  dX = c/L·F·dY with c = 2, for those 1.
+ * Y = the real signal of length L whose spectrum begins with X: each element of X counts twice, with its mirror image,
+ * but for those that are their own.  dX = c/L·F·dY with c = 2, for those 1.
  */
 function towardsHalf(g: Operators, dY: Value, axis: number, length: Value): Value {
   const spectrum = transformed(g, dY, axis, { inverse: 0, onesided: 1 }, length);

@@ -6,8 +6,9 @@ import { transposedConvolve } from "../convolve.js";
 import { overhang, span, tapCount, type Windows } from "../windows.js";
 
 /**
- * For each element of x [N, C, spatial] the sum of the values [N, C, counts] of all windows that it is in, times a factor: a
- * transposed convolution of each channel with a kernel of ones. Where windows move by 1, that is a pooling again, at a quarter of the time.
+ * For each element of x [N, C, spatial] the sum of the values [N, C, counts] of all windows that it is in, times a
+ * factor: a transposed convolution of each channel with a kernel of ones. Where windows move by 1, that is a pooling
+ * again, at a quarter of the time.
  */
 export function windowSums(g: Operators, values: Value, x: Value, windows: readonly Windows[], factor = 1): Value {
   const taps = tapCount(windows);
@@ -34,7 +35,10 @@ export function windowSums(g: Operators, values: Value, x: Value, windows: reado
   return g.reshapeLike(transposedConvolve(g, channels, { weights, windows, group: 1 }), x);
 }
 
-/** The same for values that are divided by the number of elements of their window. @param isPaddingCounted whether padding counts, too */
+/**
+ * The same for values that are divided by the number of elements of their window. @param isPaddingCounted whether
+ * padding counts, too
+ */
 export function meanOfWindows(
   g: Operators,
   values: Value,
@@ -81,7 +85,10 @@ function elementCounts(g: Operators, window: Windows, isPaddingCounted: boolean,
   return g.reduceSum(g.cast(isCounted, dataType), [1], false);
 }
 
-/** What the pooling pads that sums up windows which move by 1; undefined where they move further, or it would pad more than a window. */
+/**
+ * What the pooling pads that sums up windows which move by 1; undefined where they move further, or it would pad more
+ * than a window.
+ */
 function mirroredPads(windows: readonly Windows[]): readonly number[] | undefined {
   const front = windows.map((window) => pad(window, window.begin));
   const behind = windows.map((window) => pad(window, overhang(window)));

@@ -23,13 +23,16 @@ export interface Agreement {
 /** float32 rounds the loss to 1e-7 of itself, of which ε = 0.01 leaves about 1e-5; curvature costs more. */
 const precision = { float64: { step: 1e-5, tolerance: 1e-6 }, float32: { step: 1e-2, tolerance: 1e-2 } };
 
-/** How the runtime says that it has no kernel for a type, or the specification none, or that what it runs instead takes float32 alone. */
+/**
+ * How the runtime says that it has no kernel for a type, or the specification none, or that what it runs instead takes
+ * float32 alone.
+ */
 const withoutKernel =
   /NOT_IMPLEMENTED|find an implementation|find kernel|Type 'tensor\(double\)' of|different types \(tensor\(double\)/iu;
 
 /**
- * Compares compiled gradients with central differences of the operator itself, in float64 where the runtime has kernels for
- * it, else in float32.
+ * Compares compiled gradients with central differences of the operator itself, in float64 where the runtime has kernels
+ * for it, else in float32.
  * @param random numbers from −1 to 1, for the direction and the cotangents
  */
 export async function agreement(operatorCase: OperatorCase, random: () => number): Promise<Agreement> {

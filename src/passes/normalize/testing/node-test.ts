@@ -142,7 +142,10 @@ export function elementsOf(tensor: Tensor): readonly (number | string)[] {
   return numbers;
 }
 
-/** Whether results are the same; real numbers to 1e-3 of each and 1e-7, or to the given tolerance of each and as much of 1. */
+/**
+ * Whether results are the same; real numbers to 1e-3 of each and 1e-7, or to the given tolerance of each and as much of
+ * 1.
+ */
 export function isClose(result: Tensor, expected: Tensor, tolerance?: number): boolean {
   const [found, wanted] = [elementsOf(result), elementsOf(expected)];
   const [relative, absolute] = tolerance === undefined ? [1e-3, 1e-7] : [tolerance, tolerance];

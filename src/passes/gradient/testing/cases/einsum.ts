@@ -5,7 +5,9 @@ import type { OperatorCase } from "../operator-case.js";
 const extents: Readonly<Record<string, number>> = { a: 2, b: 3, c: 2, d: 1 };
 const letters = Object.keys(extents);
 
-/** Any equation of one to three operands, with diagonals, sums over letters of one operand, and any order of the output. */
+/**
+ * Any equation of one to three operands, with diagonals, sums over letters of one operand, and any order of the output.
+ */
 const einsum: fc.Arbitrary<OperatorCase> = fc
   .array(fc.array(fc.constantFrom(...letters), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 })
   .chain((terms) => fc.tuple(fc.constant(terms), fc.shuffledSubarray([...new Set(terms.flat())])))
