@@ -1,49 +1,18 @@
 import { capturedNames, renamedNode, valueNames } from "./bodies.js";
 import { type AttributeInputs, attributesOf } from "./builder.js";
+import type { Emission, NodeEmitter, Request, Value } from "./emission.js";
 import { constantKey, emissionKey, withoutTrailing } from "./emission-key.js";
 import { type Attribute, type Graph, identityNode, type Node, type ValueInfo } from "./model.js";
 import { typeOfFacts } from "./shapes/declared-facts.js";
 import type { Extent } from "./shapes/extent.js";
 import { type Facts, knownNumbers } from "./shapes/facts.js";
-import { factsOfTensor } from "./shapes/infer-graph.js";
+import { factsOfTensor } from "./shapes/tensor-facts.js";
 import { inferOutputs } from "./shapes/infer.js";
 import { simplified } from "./simplify.js";
 import { numberTensor, type Tensor } from "./tensor.js";
 import { UniqueNames } from "./unique-names.js";
 
-/** A value of a graph under construction, with what is known of it. */
-export interface Value extends Facts {
-  readonly name: string;
-}
-
-/** An operator to apply. */
-export interface Request {
-  readonly opType: string;
-  /** undefined for omitted optional ones. */
-  readonly inputs: readonly (Value | undefined)[];
-  readonly attributes?: AttributeInputs | ReadonlyMap<string, Attribute>;
-  /** How many outputs are wanted, or their names, "" for those that are not; by default one. */
-  readonly outputs?: number | readonly string[];
-  /** The node's name; by default made from the scope and the operator. */
-  readonly name?: string;
-  readonly domain?: string;
-  readonly metadata?: ReadonlyMap<string, string>;
-  /** What is known of the outputs, where inference cannot know it. */
-  readonly facts?: readonly Facts[];
-  /** Facts of the outputs of control-flow bodies, by attribute. */
-  readonly bodies?: ReadonlyMap<string, readonly Facts[]>;
-}
-
-/** A node of a graph under construction with its values. */
-export interface Emission {
-  readonly node: Node;
-  readonly inputs: readonly (Value | undefined)[];
-  /** Values from outside that the node's control-flow bodies use. */
-  readonly captures: readonly Value[];
-  /** undefined for outputs that are not used. */
-  readonly outputs: readonly (Value | undefined)[];
-  readonly bodies: ReadonlyMap<string, readonly Facts[]> | undefined;
-}
+export type { Emission, Request, Value } from "./emission.js";
 
 /** A body for a control-flow operator, with the facts of its outputs. */
 export interface Body {
@@ -61,7 +30,7 @@ export interface ExtentSource {
  * Emits a graph node by node. Each value comes with its type and symbolic shape; a node that is there already is not
  * emitted again, one that does nothing is left out, and integers that are known become constants.
  */
-export class Emitter {
+export class Emitter implements NodeEmitter {
   readonly #parent: Emitter | undefined;
   readonly #shared: SharedState;
   readonly #inputs: ValueInfo[] = [];

@@ -3,7 +3,7 @@ import type { Body, BodyInput, Emitter, Request, Value } from "./emitter.js";
 import { InputError } from "./errors.js";
 import { callOf, type Extent, isAtLeast, product, type Shape, termsOf } from "./shapes/extent.js";
 import { type Facts, knownElements } from "./shapes/facts.js";
-import { isSameShape } from "./simplify.js";
+import { isSameShape } from "./shapes/shape-math.js";
 import { numberTensor, type Tensor } from "./tensor.js";
 import { tuple, type Tuple } from "./tuple.js";
 

@@ -9,7 +9,7 @@ import { replay } from "./replay.js";
 import { type Facts, tensorFacts } from "./shapes/facts.js";
 import { inferOutputs } from "./shapes/infer.js";
 import { factsOfTensor } from "./shapes/tensor-facts.js";
-import { scalarOf } from "./simplify.js";
+import { scalarOf } from "./shapes/tensor-facts.js";
 import { standardModel } from "./standard-model.js";
 import { numberTensor, type Tensor } from "./tensor.js";
 import { graph as graphOf, node } from "./testing/models.js";

@@ -1,36 +1,26 @@
-import type { Emission, Emitter, Value } from "./emitter.js";
+import type { Emission, NodeEmitter, Value } from "./emission.js";
 import type { Application } from "./emission-key.js";
 import { dataTypeOf } from "./data-type.js";
 import type { Attribute } from "./model.js";
 import type { Shape } from "./shapes/extent.js";
 import { knownNumbers } from "./shapes/facts.js";
-import { numberTensor, readNumbers } from "./tensor.js";
+import { isSameShape } from "./shapes/shape-math.js";
+import { scalarOf } from "./shapes/tensor-facts.js";
+import { numberTensor } from "./tensor.js";
 
 /** An operator with values of a graph under construction. */
 interface ValueApplication extends Application {
   readonly inputs: readonly (Value | undefined)[];
 }
 
-type Simplification = (application: ValueApplication, emitter: Emitter) => Value | undefined;
+type Simplification = (application: ValueApplication, emitter: NodeEmitter) => Value | undefined;
 
 /**
  * The value that an application of an operator yields without a node of its own, as what it would do is nothing, or was
  * undone or done before; undefined where it needs its node.
  */
-export function simplified(application: ValueApplication, emitter: Emitter): Value | undefined {
+export function simplified(application: ValueApplication, emitter: NodeEmitter): Value | undefined {
   return application.domain === "" ? simplifications.get(application.opType)?.(application, emitter) : undefined;
-}
-
-/** The number that a constant with one element is; undefined for other values. */
-export function scalarOf(value: Value | undefined): number | undefined {
-  const tensor = value?.constant;
-  if (tensor === undefined || tensor.shape.some((extent) => extent !== 1)) return undefined;
-  return readNumbers(tensor)?.[0];
-}
-
-/** Whether two shapes are the same for sure. */
-export function isSameShape(a: Shape | undefined, b: Shape | undefined): boolean {
-  return a !== undefined && b !== undefined && a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
 const simplifications: ReadonlyMap<string, Simplification> = new Map<string, Simplification>([
@@ -90,7 +80,7 @@ function isNeutral(operand: Value | undefined, other: Value | undefined, number:
 }
 
 /** An operand need not be repeated to the shape of the other one: broadcasting does. */
-function unexpanded({ opType, inputs, attributes }: ValueApplication, emitter: Emitter): Value | undefined {
+function unexpanded({ opType, inputs, attributes }: ValueApplication, emitter: NodeEmitter): Value | undefined {
   for (const [index, input] of inputs.entries()) {
     const before = input === undefined ? undefined : emitter.emissionOf(input);
     const [source] = before?.inputs ?? [];
@@ -122,7 +112,7 @@ function permutationOf(
 }
 
 /** A transposition that keeps the order is none; two in a row are one. */
-function transpose({ inputs: [input], attributes }: ValueApplication, emitter: Emitter): Value | undefined {
+function transpose({ inputs: [input], attributes }: ValueApplication, emitter: NodeEmitter): Value | undefined {
   const permutation = permutationOf(attributes, input?.shape?.length);
   if (input === undefined || permutation === undefined) return undefined;
   if (input.shape !== undefined && input.shape.length !== permutation.length) return undefined;
@@ -136,7 +126,7 @@ function transpose({ inputs: [input], attributes }: ValueApplication, emitter: E
 }
 
 /** A reshape to the same shape is none; of several in a row only the last counts. */
-function reshape({ inputs: [input, target], attributes }: ValueApplication, emitter: Emitter): Value | undefined {
+function reshape({ inputs: [input, target], attributes }: ValueApplication, emitter: NodeEmitter): Value | undefined {
   if (input === undefined || target === undefined) return undefined;
   if (isReshapeToSame(input.shape, target)) return input;
   const [source] = madeBy("Reshape", input, emitter)?.inputs ?? [];
@@ -164,7 +154,7 @@ function expand({ inputs: [input, target] }: ValueApplication): Value | undefine
  * Without axes, or with none, all of extent 1 are removed. They are named: ONNX Runtime's optimizer (1.30) sometimes
  * removes none where its kernel removes them all.
  */
-function squeeze({ inputs: [input, axes] }: ValueApplication, emitter: Emitter): Value | undefined {
+function squeeze({ inputs: [input, axes] }: ValueApplication, emitter: NodeEmitter): Value | undefined {
   const isAll = axes === undefined || isEmpty(axes);
   if (!isAll || input?.shape?.every((extent) => typeof extent === "number") !== true) return undefined;
   const ones = input.shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []));
@@ -188,7 +178,7 @@ function flatten({ inputs: [input], attributes }: ValueApplication): Value | und
  */
 function pad(
   { inputs: [input, pads, value, axes], attributes }: ValueApplication,
-  emitter: Emitter,
+  emitter: NodeEmitter,
 ): Value | undefined {
   if (isAllOf(pads, 0)) return input;
   const rank = input?.shape?.length;
@@ -217,12 +207,12 @@ function reductionOfOnes({ inputs: [input, axes], attributes }: ValueApplication
 }
 
 /** An operator that is its own inverse. */
-function undone({ inputs: [input] }: ValueApplication, emitter: Emitter, opType: string): Value | undefined {
+function undone({ inputs: [input] }: ValueApplication, emitter: NodeEmitter, opType: string): Value | undefined {
   return input && madeBy(opType, input, emitter)?.inputs[0];
 }
 
 /** The node that makes a value, if it applies this operator. */
-function madeBy(opType: string, value: Value, emitter: Emitter): Emission | undefined {
+function madeBy(opType: string, value: Value, emitter: NodeEmitter): Emission | undefined {
   const emission = emitter.emissionOf(value);
   return emission?.node.opType === opType && emission.node.domain === "" ? emission : undefined;
 }

@@ -5,7 +5,8 @@ import { numberTensor } from "../tensor.js";
 import { refusal } from "../testing/input-error.js";
 import { graph, node } from "../testing/models.js";
 import { type Facts, tensorFacts } from "./facts.js";
-import { factsOfTensor, inferGraph, inferNode } from "./infer-graph.js";
+import { inferGraph, inferNode } from "./infer-graph.js";
+import { factsOfTensor } from "./tensor-facts.js";
 import { declared, op, textOf, typesOf } from "./testing/facts-text.js";
 
 function build(define: (g: GraphBuilder) => void): Graph {

@@ -17,8 +17,6 @@ import { generalize, typeAlone } from "./generalize.js";
 import { inferOutputs, unknownExtentName } from "./infer.js";
 import { factsOfTensor } from "./tensor-facts.js";
 
-export { factsOfTensor } from "./tensor-facts.js";
-
 /** The facts of a value by its name; undefined for a name that is not visible. */
 export type FactsLookup = (name: string) => Facts | undefined;
 

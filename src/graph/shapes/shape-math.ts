@@ -96,3 +96,8 @@ function fromFront(position: Extent, extent: Extent): Extent | undefined {
   if (isAtLeast(position, 0)) return position;
   return isAtLeast(-1, position) ? add(position, extent) : undefined;
 }
+
+/** Whether two shapes are the same for sure. */
+export function isSameShape(a: Shape | undefined, b: Shape | undefined): boolean {
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}

@@ -25,3 +25,10 @@ export function factsOfTensor(tensor: Tensor): Facts {
   const elements = isRead ? readNumbers(tensor) : undefined;
   return { dataType, shape, constant: tensor, ...(elements === undefined ? {} : { elements }) };
 }
+
+/** The number that a constant with one element is; undefined for other values. */
+export function scalarOf(value: Facts | undefined): number | undefined {
+  const tensor = value?.constant;
+  if (tensor === undefined || tensor.shape.some((extent) => extent !== 1)) return undefined;
+  return readNumbers(tensor)?.[0];
+}

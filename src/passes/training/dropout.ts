@@ -4,7 +4,7 @@ import { describeNode } from "../../graph/model.js";
 import { Operators } from "../../graph/operators.js";
 import type { Replayed } from "../../graph/replay.js";
 import { product } from "../../graph/shapes/extent.js";
-import { scalarOf } from "../../graph/simplify.js";
+import { scalarOf } from "../../graph/shapes/tensor-facts.js";
 
 /** What Dropout drops by default (ONNX Dropout 13). */
 const DEFAULT_RATIO = 0.5;

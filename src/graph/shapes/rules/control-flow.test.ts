@@ -5,7 +5,8 @@ import { numberTensor } from "../../tensor.js";
 import { refusal } from "../../testing/input-error.js";
 import { graph } from "../../testing/models.js";
 import { tensorFacts } from "../facts.js";
-import { bodyInputFacts, factsOfTensor, inferGraph } from "../infer-graph.js";
+import { bodyInputFacts, inferGraph } from "../infer-graph.js";
+import { factsOfTensor } from "../tensor-facts.js";
 import { declared, op, textOf, typesOf } from "../testing/facts-text.js";
 
 describe("If", () => {

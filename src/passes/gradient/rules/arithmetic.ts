@@ -1,6 +1,6 @@
 import type { Value } from "../../../graph/emitter.js";
 import type { Operators } from "../../../graph/operators.js";
-import { scalarOf } from "../../../graph/simplify.js";
+import { scalarOf } from "../../../graph/shapes/tensor-facts.js";
 import { type GradientRules, rule } from "../rule.js";
 import { rootSlope } from "./elementary.js";
 

@@ -1,5 +1,5 @@
 import { tensorFacts } from "../../../graph/shapes/facts.js";
-import { scalarOf } from "../../../graph/simplify.js";
+import { scalarOf } from "../../../graph/shapes/tensor-facts.js";
 import { type GradientRules, rule } from "../rule.js";
 
 export const dropouts: GradientRules = {

@@ -2,7 +2,7 @@ import type { Emitter, Value } from "../../../graph/emitter.js";
 import { floatAttribute, integerAttribute } from "../../../graph/model.js";
 import type { Operators } from "../../../graph/operators.js";
 import { symbolsOf } from "../../../graph/shapes/extent.js";
-import { isSameShape } from "../../../graph/simplify.js";
+import { isSameShape } from "../../../graph/shapes/shape-math.js";
 
 /** leftᵀ·right, matrices that each iteration makes. */
 export interface Product {

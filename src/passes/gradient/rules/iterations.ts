@@ -7,7 +7,7 @@ import { emitScan, type ScanSlice } from "../../../graph/scan.js";
 import { factsOfType } from "../../../graph/shapes/declared-facts.js";
 import { symbol } from "../../../graph/shapes/extent.js";
 import { type Facts, tensorFacts } from "../../../graph/shapes/facts.js";
-import { isSameShape } from "../../../graph/simplify.js";
+import { isSameShape } from "../../../graph/shapes/shape-math.js";
 import { partition } from "../../../graph/tuple.js";
 import type { GradientContext } from "../rule.js";
 import { recomputed, seedsOf, wantedCaptures } from "./bodies.js";

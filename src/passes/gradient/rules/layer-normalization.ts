@@ -1,7 +1,7 @@
 import type { Value } from "../../../graph/emitter.js";
 import { floatAttribute, integerAttribute } from "../../../graph/model.js";
 import { type Operand, range } from "../../../graph/operators.js";
-import { isSameShape } from "../../../graph/simplify.js";
+import { isSameShape } from "../../../graph/shapes/shape-math.js";
 import { type GradientContext, type GradientRules, rule } from "../rule.js";
 
 /** Normalization over the last axes, from `axis` on. */

@@ -3,7 +3,7 @@ import { InputError } from "../../../graph/errors.js";
 import { type Attribute, describeNode, integersAttribute, type Node, stringAttribute } from "../../../graph/model.js";
 import { type Operators, range } from "../../../graph/operators.js";
 import { divideExactly, type Extent, product, type Shape } from "../../../graph/shapes/extent.js";
-import { isSameShape } from "../../../graph/simplify.js";
+import { isSameShape } from "../../../graph/shapes/shape-math.js";
 import { readNumbers } from "../../../graph/tensor.js";
 import { type GradientContext, type GradientRules, rule } from "../rule.js";
 

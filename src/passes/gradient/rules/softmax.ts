@@ -1,7 +1,7 @@
 import type { Value } from "../../../graph/emitter.js";
 import { integerAttribute, stringAttribute } from "../../../graph/model.js";
 import type { Operators } from "../../../graph/operators.js";
-import { isSameShape } from "../../../graph/simplify.js";
+import { isSameShape } from "../../../graph/shapes/shape-math.js";
 import { readNumbers } from "../../../graph/tensor.js";
 import { type GradientRules, noGradient, rule } from "../rule.js";
 
