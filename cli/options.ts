@@ -1,6 +1,8 @@
 import { conventions, InputError, strategies } from "../src/index.js";
 
+/** What --strategy takes. */
 export const strategyNames = [...strategies.keys()];
+/** What --convention takes. */
 export const conventionNames = [...conventions.keys()];
 
 /** An option that may be given several times, each time with one pattern. */

@@ -7,6 +7,7 @@ import { tapCount, type Windows, windowsOf } from "../gradient/windows.js";
 import { type Decompositions, decomposition } from "./decomposition.js";
 import { lastPlace, type Neighbours, neighbours, pixelTable, weightedPixels } from "./pixels.js";
 
+/** Convolutions that read between the pixels. */
 export const deformableConvolutions: Decompositions = {
   /**
    * A convolution that reads X at each tap's place plus an offset, between the pixels, times a mask: Y[n, m, o] = Σ_{c,

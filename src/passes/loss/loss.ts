@@ -4,6 +4,7 @@ import { InputError } from "../../graph/errors.js";
 import type { Operators } from "../../graph/operators.js";
 import type { Extent, Shape } from "../../graph/shapes/extent.js";
 
+/** What a loss is called, on the command line and in contracts. */
 export type LossName =
   | "mse"
   | "mae"
@@ -42,6 +43,7 @@ export interface LossOptions {
   readonly delta?: number;
 }
 
+/** The name of an option of losses. */
 export type LossOption = keyof LossOptions;
 
 /** What a loss works with. */

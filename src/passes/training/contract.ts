@@ -7,6 +7,7 @@ import type { ScaleTable } from "../scaling/scale-table.js";
 /** What can be written. */
 export const artifactNames = ["gradient", "eval"] as const;
 
+/** One of them. */
 export type ArtifactName = (typeof artifactNames)[number];
 
 /** What a tensor of an artifact is for. */

@@ -75,6 +75,7 @@ function rotaryEmbedding(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, shape)];
 }
 
+/** Attention and rotary embeddings. */
 export const attentions: ShapeRules = {
   Attention: attention,
   RotaryEmbedding: rotaryEmbedding,

@@ -56,6 +56,7 @@ export function typeAttribute(
   return dataType === "undefined" ? fail(`has ${name} ${code}, which is no element type`) : dataType;
 }
 
+/** Conversions between element types. */
 export const casts: ShapeRules = {
   BitCast: bitCast,
   Cast: cast,

@@ -89,6 +89,7 @@ function merged(context: ShapeContext, output: number, a: Facts, b: Facts | unde
   return generalize(a, b ?? unknownFacts, (axis) => context.unknownExtent(output, axis), context.fail);
 }
 
+/** If, Loop, Scan and SequenceMap, by what their bodies return. */
 export const controlFlow: ShapeRules = {
   If: branches,
   Loop: loop,

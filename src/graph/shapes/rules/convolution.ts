@@ -74,6 +74,7 @@ function contradicts(a: Extent | undefined, b: Extent | undefined): boolean {
   return typeof a === "number" && typeof b === "number" && a !== b;
 }
 
+/** Convolutions, plain, transposed, deformable and of integers. */
 export const convolutions: ShapeRules = {
   Conv: convolution(1, ({ input }) => input(0).dataType),
   ConvInteger: convolution(1, () => "int32"),

@@ -63,6 +63,7 @@ function implicitOutput(labels: readonly string[]): readonly string[] {
   return [...(labels.includes(ellipsis) ? [ellipsis] : []), ...once.toSorted()];
 }
 
+/** Einsum, by its equation. */
 export const einsums: ShapeRules = {
   Einsum: einsum,
 };

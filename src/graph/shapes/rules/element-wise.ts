@@ -134,6 +134,7 @@ const and: Combination = (a = null, b = null) => (a === 0 || b === 0 ? 0 : a ===
 const or: Combination = (a = null, b = null) => negated(and(negated(a), negated(b)));
 const isGreater: ElementFunction = (a = 0, b = 0) => isLess(b, a);
 
+/** Operators that compute element by element, with NumPy's broadcasting where they have several operands. */
 export const elementWise: ShapeRules = {
   Abs: unary(absolute),
   Acos: likeInput,

@@ -131,6 +131,7 @@ function multinomial(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(typeAttribute(context, "dtype") ?? "int32", [batch, samples])];
 }
 
+/** Operators that make tensors from shapes, ranges, and chance. */
 export const generators: ShapeRules = {
   Bernoulli: likeAsked,
   Constant: constant,

@@ -140,6 +140,7 @@ function imageDecoder(context: ShapeContext): readonly Facts[] {
   return [tensorFacts("uint8", [height, width, isGray ? 1 : 3])];
 }
 
+/** Resizing and sampling of images, and regions of them. */
 export const images: ShapeRules = {
   AffineGrid: affineGrid,
   Col2Im: columnsToImage,

@@ -200,6 +200,7 @@ function oneHot(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, shape.toSpliced(axis, 0, depth))];
 }
 
+/** Reading and writing at indices. */
 export const indexing: ShapeRules = {
   Gather: gather,
   GatherElements: gatherElements,

@@ -25,6 +25,7 @@ function loss(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, shape), tensorFacts(dataType, scores)];
 }
 
+/** The losses of ai.onnx. */
 export const losses: ShapeRules = {
   NegativeLogLikelihoodLoss: loss,
   SoftmaxCrossEntropyLoss: loss,

@@ -322,6 +322,7 @@ function reverseSequence({ input }: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, shape)];
 }
 
+/** Operators that move elements: joining, cutting, padding, repeating, reordering. */
 export const movements: ShapeRules = {
   CenterCropPad: centerCropPad,
   Concat: concat,

@@ -55,6 +55,7 @@ function dropout(context: ShapeContext): readonly Facts[] {
   return [...likeInput(context), tensorFacts("bool", context.shape(0))];
 }
 
+/** Normalizations, with the statistics that they put out, and Dropout. */
 export const normalizations: ShapeRules = {
   BatchNormalization: batchNormalization,
   Dropout: dropout,

@@ -62,6 +62,7 @@ function regions(pooledShape: (context: ShapeContext) => readonly [number, numbe
   };
 }
 
+/** Pools over windows, regions and whole images. */
 export const pooling: ShapeRules = {
   AveragePool: pool,
   LpPool: pool,

@@ -67,6 +67,7 @@ function determinant(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(context.input(0).dataType, x?.slice(0, -2))];
 }
 
+/** Products of matrices, of integers and quantized ones too. */
 export const products: ShapeRules = {
   MatMul: matMul(1, ({ input }) => input(0).dataType),
   MatMulInteger: matMul(1, () => "int32"),

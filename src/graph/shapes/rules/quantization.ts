@@ -6,6 +6,7 @@ function dynamicQuantizeLinear(context: ShapeContext): readonly Facts[] {
   return [tensorFacts("uint8", context.shape(0)), tensorFacts("float32", []), tensorFacts("uint8", [])];
 }
 
+/** Quantization of a tensor while the graph runs. */
 export const quantizations: ShapeRules = {
   DynamicQuantizeLinear: dynamicQuantizeLinear,
 };

@@ -42,6 +42,7 @@ function hiddenSize(context: ShapeContext, gates: number): Extent | undefined {
   return equalExtent(weighted, stated, context);
 }
 
+/** RNN, GRU and LSTM. */
 export const recurrentLayers: ShapeRules = {
   GRU: recurrent(3),
   LSTM: recurrent(4),

@@ -119,6 +119,7 @@ function normalizedAlongAxis(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, shape)];
 }
 
+/** Operators along axes: reductions, cumulations, the Softmax family. */
 export const reductions: ShapeRules = {
   ArgMax: argExtreme,
   ArgMin: argExtreme,

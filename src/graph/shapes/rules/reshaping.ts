@@ -132,6 +132,7 @@ function identity({ input }: ShapeContext): readonly Facts[] {
   return [input(0)];
 }
 
+/** Shapes as values, and values in other shapes. */
 export const reshaping: ShapeRules = {
   Flatten: flatten,
   Identity: identity,

@@ -79,6 +79,7 @@ function compress(context: ShapeContext): readonly Facts[] {
   return [tensorFacts(dataType, isFlat ? [count] : shape?.with(axis, count))];
 }
 
+/** Choice of elements by their values. */
 export const selections: ShapeRules = {
   Compress: compress,
   NonZero: nonZero,

@@ -107,6 +107,7 @@ function optionalHasElement({ inputs: [value] }: ShapeContext): readonly Facts[]
   return [tensorFacts("bool", [], isThere ? [1] : undefined)];
 }
 
+/** Sequences and optionals. */
 export const sequences: ShapeRules = {
   ConcatFromSequence: concatFromSequence,
   Optional: optional,

@@ -76,6 +76,7 @@ function scalar(facts: Facts): Extent | undefined {
   return facts.elements?.[0] ?? undefined;
 }
 
+/** Fourier transforms and windows. */
 export const signals: ShapeRules = {
   BlackmanWindow: window,
   DFT: fourierTransform,

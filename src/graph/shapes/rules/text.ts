@@ -40,6 +40,7 @@ function stringSplit(context: ShapeContext): readonly Facts[] {
   return [tensorFacts("string", parts), tensorFacts("int64", shape)];
 }
 
+/** Operators on text. */
 export const texts: ShapeRules = {
   RegexFullMatch: regexFullMatch,
   StringConcat: stringConcat,

@@ -2,6 +2,7 @@ import { tensorFacts } from "../../../graph/shapes/facts.js";
 import { scalarOf } from "../../../graph/shapes/tensor-facts.js";
 import { type GradientRules, rule } from "../rule.js";
 
+/** Dropout as the runtime has it; that of training graphs follows from a seed, and is written in other operators. */
 export const dropouts: GradientRules = {
   /** Y = X·mask / (1 − ratio) in training, else X.  dX = dY·mask / (1 − ratio), or dY. */
   Dropout: rule(1, ({ g, emission, inputs: [x, ratio, isTraining], outputs, dY }) => {

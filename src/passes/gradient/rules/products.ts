@@ -3,6 +3,7 @@ import { floatAttribute, integerAttribute } from "../../../graph/model.js";
 import type { Operators } from "../../../graph/operators.js";
 import { rule, type GradientRules } from "../rule.js";
 
+/** Products of matrices. */
 export const products: GradientRules = {
   /** Y = A·B.  dA = dY·Bᵀ, dB = Aᵀ·dY, summed over broadcast batch axes. */
   MatMul: rule(2, ({ g, inputs: [a, b], needs, dY }) => {
