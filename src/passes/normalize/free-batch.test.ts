@@ -191,6 +191,34 @@ describe("a model is returned as it is, with the reason,", () => {
       }),
       'value "each": was made for 2 examples',
     ],
+    [
+      "where it takes a part of the examples",
+      modelOn([2, 3], (b, x) => {
+        const [from, to] = [b.initializer(int64Tensor("from", [0])), b.initializer(int64Tensor("to", [2]))];
+        return b.node("Slice", [x, from, to]);
+      }),
+      'output "Slice_0_output_0": would have the shape [min(2, batch), 3]',
+    ],
+    [
+      "where an output would have another rank",
+      modelOn([1, 3], (b, x) => {
+        const axis = b.initializer(int64Tensor("axis", [0]));
+        return b.node("Unsqueeze", [b.node("Squeeze", [x, axis]), axis]);
+      }),
+      'output "Unsqueeze_1_output_0": would have the shape [1, batch, 3]',
+    ],
+    [
+      "where a layer that puts out its last state alone starts from one for each example",
+      modelOn([2, 1, 2], (b, x) => {
+        const steps = b.node("Transpose", [x], { perm: [1, 0, 2] });
+        const weights = ["w", "r"].map((name) => b.initializer(float32Tensor(name, [1, 2, 2])));
+        const start = b.initializer(float32Tensor("start", [1, 2, 2], [1, 2, 3, 4]));
+        const outputs = ["", "last"];
+        const [, last = ""] = b.nodes("RNN", [steps, ...weights, "", "", start], 2, { hidden_size: 2 }, { outputs });
+        return last;
+      }),
+      'value "start": was made for 2 examples',
+    ],
   ])("%s", (_, given, reason) => {
     const size = given.graph.inputs[0]?.type?.kind === "tensor" ? given.graph.inputs[0].type.shape?.[0] : undefined;
     expect(freeBatch(given)).toEqual({
@@ -198,6 +226,23 @@ describe("a model is returned as it is, with the reason,", () => {
       warning: `the batch size stays ${String(size)}, as in the file: ${reason}`,
     });
   });
+});
+
+it("what is trained is of each example, even if it starts the same for all", () => {
+  const given = modelOn([2, 3], (b, x) => b.node("Add", [x, b.initializer(float32Tensor("each", [2, 3]))]));
+  expect(freeBatch(given).warning).toBeUndefined();
+  expect(freeBatch(given, new Set(["each"])).warning).toMatch(/"each": was made for 2 examples/);
+});
+
+it("one number is not taken for a batch of one", () => {
+  const builder = graphBuilder("g");
+  const scaled = builder.node("Mul", [builder.input("x", "float32", [1, 3]), builder.input("t", "float32", [1])]);
+  builder.output(scaled, "float32");
+  const { graph } = freeBatch(modelOf(builder.graph())).model;
+  expect(graph.inputs.map(({ type }) => (type?.kind === "tensor" ? type.shape : undefined))).toEqual([
+    ["batch", 3],
+    [1],
+  ]);
 });
 
 describe("nothing is freed", () => {
@@ -211,9 +256,12 @@ describe("nothing is freed", () => {
     builder.output(builder.node("Sum", inputs), "float32");
     const symbolic = graphBuilder("g");
     symbolic.output(symbolic.node("Relu", [symbolic.input("x", "float32", ["n", 3])]), "float32");
-    for (const given of [builder, symbolic].map((each) => modelOf(each.graph()))) {
-      expect(freeBatch(given)).toEqual({ model: given });
-    }
+    const [unlike, free] = [builder, symbolic].map((each) => modelOf(each.graph()));
+    expect(unlike && freeBatch(unlike)).toEqual({
+      model: unlike,
+      warning: "the batch size stays as in the file: its inputs begin with 2, 3",
+    });
+    expect(free && freeBatch(free)).toEqual({ model: free });
   });
 });
 

@@ -3,6 +3,7 @@ import { Emitter, type Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
 import {
   describeNode,
+  type Dimension,
   type Graph,
   integerAttribute,
   type Model,
@@ -52,18 +53,23 @@ export interface FreedModel {
  * the batch.
  * @param model at the working opset, without local functions. One whose inputs have a symbolic first axis is returned
  *   as it is; so is one in which the batch cannot be told from other axes
+ * @param trained names of parameters: what is trained may differ from example to example later, even if it does not yet
  */
-export function freeBatch(model: Model): FreedModel {
+export function freeBatch(model: Model, trained: ReadonlySet<string> = new Set()): FreedModel {
   const { graph } = model;
   const initializers = new Set(graph.initializers.map(({ name }) => name));
   const inputs = graph.inputs.filter(({ name }) => !initializers.has(name));
-  const size = bakedSize(inputs);
-  if (size === undefined) return { model };
+  const sizes = firstExtents(inputs);
+  const [size] = sizes;
+  if (typeof size !== "number" || sizes.some((extent) => typeof extent !== "number")) return { model };
+  if (sizes.some((extent) => extent !== size)) {
+    return { model, warning: `the batch size stays as in the file: its inputs begin with ${sizes.join(", ")}` };
+  }
   const choices = new Choices();
   let reason: InputError | undefined;
   for (let attempt = 0; attempt === 0 || (attempt < MOST_ATTEMPTS && choices.next()); attempt++) {
     try {
-      return { model: { ...model, graph: new BatchFreer(graph, size, choices).free(inputs) } };
+      return { model: { ...model, graph: new BatchFreer(graph, size, { choices, trained }).free(inputs) } };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       reason ??= error;
@@ -72,13 +78,20 @@ export function freeBatch(model: Model): FreedModel {
   return { model, warning: `the batch size stays ${size}, as in the file: ${reason?.message ?? ""}` };
 }
 
-/** The number that is the first extent of all inputs of rank 2 or more; undefined where it is free, or none. */
-function bakedSize(inputs: readonly ValueInfo[]): number | undefined {
-  const first = inputs.flatMap(({ type }) =>
-    type?.kind === "tensor" && (type.shape?.length ?? 0) >= 2 ? [type.shape?.[0]] : [],
-  );
-  const [size] = first;
-  return typeof size === "number" && first.every((extent) => extent === size) ? size : undefined;
+/**
+ * The first extents of all inputs of rank 2 or more: numbers where they were baked in. A file that has a batch of its
+ * own, on whatever axis, is free already.
+ */
+function firstExtents(inputs: readonly ValueInfo[]): readonly (Dimension | undefined)[] {
+  const shapes = inputs.flatMap(({ type }) => (type?.kind === "tensor" ? [type.shape ?? []] : []));
+  if (shapes.some((shape) => shape.some((extent) => isOfBatch(extent ?? 0)))) return [];
+  return shapes.flatMap((shape) => (shape.length >= 2 ? [shape[0]] : []));
+}
+
+/** What a {@link BatchFreer} is told besides. */
+interface Freeing {
+  readonly choices: Choices;
+  readonly trained: ReadonlySet<string>;
 }
 
 class BatchFreer {
@@ -87,17 +100,19 @@ class BatchFreer {
   /** What every value is at the size of the file. */
   readonly #baked: ReadonlyMap<string, Facts>;
   readonly #choices: Choices;
+  readonly #trained: ReadonlySet<string>;
   readonly #inner = new Map<string, Extent>();
 
-  constructor(graph: Graph, size: number, choices: Choices) {
+  constructor(graph: Graph, size: number, { choices, trained }: Freeing) {
     this.#graph = graph;
     this.#size = size;
     this.#choices = choices;
+    this.#trained = trained;
     this.#baked = inferGraph(graph);
   }
 
   free(inputs: readonly ValueInfo[]): Graph {
-    const emitter = new Emitter();
+    const emitter = Emitter.into(this.#graph);
     const values = new Map(
       inputs.map(({ name, type }): [string, Value] => {
         const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
@@ -112,14 +127,16 @@ class BatchFreer {
       const value = results.get(name);
       return value === undefined ? [] : [{ name, value }];
     });
-    for (const { name, value } of outputs) requireBatch(name, value);
+    for (const { name, value } of outputs) requireBatch(name, value.shape, this.#baked.get(name)?.shape);
     const graph = { ...emitter.graph(this.#graph.name, outputs), metadata: this.#graph.metadata };
     this.#verify(graph, [...values.values()]);
     return graph;
   }
 
   #freed(shape: Shape | undefined): Shape | undefined {
-    return shape !== undefined && shape[0] === this.#size ? [BATCH, ...shape.slice(1)] : shape;
+    if (shape?.[0] !== this.#size) return shape;
+    // One number for a batch of one may be one for all examples, such as a temperature.
+    return shape.length === 1 && this.#size === 1 ? shape : [BATCH, ...shape.slice(1)];
   }
 
   /** @throws InputError where shapes do not fit together at another batch size */
@@ -132,12 +149,13 @@ class BatchFreer {
   }
 
   readonly #rewrite: Rewrite = ({ emitter, node, inputs }) => {
-    if (node.domain !== "" || !this.#baked.has(node.outputs[0] ?? "")) return undefined;
+    const output = node.outputs.find((name) => this.#baked.has(name));
+    if (node.domain !== "" || output === undefined) return undefined;
     const g = new Operators(emitter);
     requireApart(node, inputs);
     switch (node.opType) {
       case "Reshape":
-        return this.#reshape(g, inputs, this.#baked.get(node.outputs[0] ?? "")?.shape);
+        return this.#reshape(g, inputs, this.#baked.get(output)?.shape);
       case "Expand":
         return this.#expand(g, inputs);
       case "Squeeze":
@@ -148,9 +166,10 @@ class BatchFreer {
         const batchAxis = integerAttribute(node, "layout", 0) === 0 ? 1 : 0;
         const extent = inputs[0]?.shape?.[batchAxis];
         if (extent === undefined || !isOfBatch(extent)) return undefined;
-        const states = inputs.map((input, index) =>
-          index === 5 || index === 6 ? this.#repeated(g, input, batchAxis, extent) : input,
-        );
+        const states = inputs.map((input, index) => {
+          if (index === 4) return this.#repeated(g, input, 0, extent);
+          return index === 5 || index === 6 ? this.#repeated(g, input, batchAxis, extent) : input;
+        });
         return emitter.emit({ ...node, inputs: states });
       }
       case "Resize":
@@ -161,6 +180,15 @@ class BatchFreer {
         return this.#withTarget(g, inputs, 1, (target) =>
           emitter.emit({ ...node, inputs: replaced(inputs, 1, target) }),
         );
+      case "DeformConv":
+        return this.#withExamples(g, node, inputs, { batchAxis: 0, operands: [2, 4] });
+      case "GridSample":
+        return this.#withExamples(g, node, inputs, { batchAxis: 0, operands: [1] });
+      case "ReverseSequence":
+        return this.#withExamples(g, node, inputs, {
+          batchAxis: integerAttribute(node, "batch_axis", 1),
+          operands: [1],
+        });
       case "GatherND":
         return this.#gathered(g, node, inputs);
       case "ScatterND":
@@ -255,6 +283,19 @@ class BatchFreer {
     return aligned.every((input, index) => input === inputs[index]) ? undefined : aligned;
   }
 
+  /** Operands whose first axis is the batch. */
+  #withExamples(
+    g: Operators,
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    { batchAxis, operands }: { readonly batchAxis: number; readonly operands: readonly number[] },
+  ) {
+    const extent = inputs[0]?.shape?.[batchAxis];
+    if (extent === undefined || !isOfBatch(extent)) return undefined;
+    const own = inputs.map((input, index) => (operands.includes(index) ? this.#repeated(g, input, 0, extent) : input));
+    return g.emitter.emit({ ...node, inputs: own });
+  }
+
   /** Index tuples that begin with the number of the example that they are for need none. */
   #gathered(g: Operators, node: Node, inputs: readonly (Value | undefined)[]) {
     const [data, indices] = inputs;
@@ -299,7 +340,7 @@ class BatchFreer {
   #repeated(g: Operators, input: Value | undefined, axis: number, extent: Extent): Value | undefined {
     const { shape } = input ?? {};
     if (input === undefined || shape === undefined || shape[axis] !== this.#atSize(extent)) return input;
-    if (shape[axis] !== 1 && !isUniform(g.emitter, input, axis)) {
+    if (shape[axis] !== 1 && !isUniform(g.emitter, input, axis, this.#trained)) {
       throw new InputError(`value "${input.name}"`, `was made for ${String(shape[axis])} examples`);
     }
     return g.expand(
@@ -350,10 +391,27 @@ function alignmentOf({ opType, attributes }: Node, inputs: readonly (Value | und
   return joining.has(opType) ? { rank, isAligned: isOther, isBroadcast: false } : undefined;
 }
 
-/** An output of which the batch is no part belongs to one example only; one number is a loss. */
-function requireBatch(name: string, { shape }: Value): void {
-  if (shape === undefined || shape.some(isOfBatch) || shape.every((extent) => extent === 1)) return;
-  throw new InputError(`output "${name}"`, `is ${formatShape(shape)} whatever the batch`);
+/**
+ * An output of which the batch is no part belongs to one example only; one number is a loss.
+ * @throws InputError also for an output of another rank, but for one that lost its batch of one, and for a part of the
+ *   examples
+ */
+function requireBatch(name: string, shape: Shape | undefined, baked: Shape | undefined): void {
+  if (shape === undefined || shape.every((extent) => extent === 1)) return;
+  const fail = (what: string): never => {
+    throw new InputError(`output "${name}"`, what);
+  };
+  if (!shape.some(isOfBatch)) fail(`is ${formatShape(shape)} whatever the batch`);
+  const added = shape.length - (baked?.length ?? shape.length);
+  const isWhole = shape.every((extent) => !isOfBatch(extent) || isMultiple(extent));
+  if (!isWhole || (added !== 0 && (added !== 1 || shape[0] !== BATCH)))
+    fail(`would have the shape ${formatShape(shape)}`);
+}
+
+/** Whether the batch is a factor of an extent; where other symbols are part of it, too, nobody knows. */
+function isMultiple(extent: Extent): boolean {
+  const rest = divideExactly(extent, BATCH);
+  return (rest !== undefined && !isOfBatch(rest)) || symbolsOf(extent).length > 1;
 }
 
 function isOfBatch(extent: Extent | undefined): boolean {

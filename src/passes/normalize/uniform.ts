@@ -11,10 +11,14 @@ export const elementWise: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** Whether a value is sure to be the same all along an axis. */
-export function isUniform(emitter: Emitter, value: Value, axis: number): boolean {
+/**
+ * Whether a value is sure to be the same all along an axis.
+ * @param trained names of constants that will not stay as they are
+ */
+export function isUniform(emitter: Emitter, value: Value, axis: number, trained: ReadonlySet<string>): boolean {
   const { shape, constant } = value;
   if (shape?.[axis] === 1) return true;
+  if (trained.has(value.name)) return false;
   if (constant !== undefined) return isUniformConstant(constant, axis);
   const { node, inputs = [] } = emitter.emissionOf(value) ?? {};
   if (node === undefined || node.domain !== "" || shape === undefined) return false;
@@ -22,7 +26,7 @@ export function isUniform(emitter: Emitter, value: Value, axis: number): boolean
   const isBroadcastUniform = (input: Value | undefined) => {
     if (input?.shape === undefined) return false;
     const own = axis - (shape.length - input.shape.length);
-    return own < 0 || isUniform(emitter, input, own);
+    return own < 0 || isUniform(emitter, input, own, trained);
   };
   const [first, second] = inputs;
   switch (node.opType) {
@@ -31,16 +35,16 @@ export function isUniform(emitter: Emitter, value: Value, axis: number): boolean
     case "Expand":
       return isBroadcastUniform(first);
     case "Slice":
-      return first !== undefined && isUniform(emitter, first, axis);
+      return first !== undefined && isUniform(emitter, first, axis, trained);
     case "Concat": {
       const along = integerAttribute(node, "axis", 0);
       const isAlong = axis === (along < 0 ? along + shape.length : along);
-      return !isAlong && inputs.every((input) => input !== undefined && isUniform(emitter, input, axis));
+      return !isAlong && inputs.every((input) => input !== undefined && isUniform(emitter, input, axis, trained));
     }
     case "Unsqueeze": {
       const added = knownNumbers(second)?.map((other) => (other < 0 ? other + shape.length : other));
       if (first === undefined || added === undefined) return false;
-      return isUniform(emitter, first, axis - added.filter((other) => other < axis).length);
+      return isUniform(emitter, first, axis - added.filter((other) => other < axis).length, trained);
     }
     default:
       return elementWise.has(node.opType) && inputs.every(isBroadcastUniform);

@@ -45,7 +45,11 @@ export function gradientArtifact(
     const gradient = gradients[index];
     return gradient === undefined ? [] : [{ name, value, gradient }];
   });
-  if (reached.length === 0) throw new InputError(`model "${graph.name}"`, "has no parameter that the loss depends on");
+  if (reached.length === 0) {
+    const on = loss.resolved.map(({ output }) => `"${output}"`).join(", ");
+    const what = "has no parameter that the loss depends on: behind it are only steps, integers or quantized weights";
+    throw new InputError(`the loss on ${on}`, what, "put it on another output with --loss OUTPUT=NAME");
+  }
   const updated = forward.buffers.flatMap(({ name, updated: value }): Port[] =>
     value === undefined ? [] : [{ name: `${name}.updated`, role: "buffer", value, of: name }],
   );

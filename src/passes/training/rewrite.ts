@@ -49,9 +49,9 @@ export function rewrite(model: Model, options: RewriteOptions): TrainingArtifact
   const upgraded = inlineFunctions(upgradeOpset(model));
   const predictions = wanted.has("eval") ? upgraded.graph.outputs.map(({ name }) => name) : [];
   requireStandardOperators(upgraded.graph, [...lossOutputs(upgraded.graph, losses), ...predictions]);
-  const normalized = normalize(upgraded);
-  const { graph } = normalized.model;
   const candidates = candidatesOf(structure, model.label);
+  const normalized = normalize(upgraded, new Set(candidates.map(({ name }) => name)));
+  const { graph } = normalized.model;
   const gradient = wanted.has("gradient") ? reachedGradient(graph, candidates, losses, options) : undefined;
   const reached = gradient?.reached ?? reachedByLoss(graph, candidates, losses);
   const parameters = candidates.filter(({ name }) => reached.has(name));
