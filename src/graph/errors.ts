@@ -34,6 +34,12 @@ function escaped(character: string): string {
   return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}` : json;
 }
 
+/** "a", "b", "c" and 5 more. */
+export function firstNames(names: readonly string[]): string {
+  const first = names.slice(0, 3).map((name) => `"${name}"`);
+  return names.length > 3 ? `${first.join(", ")} and ${names.length - 3} more` : first.join(", ");
+}
+
 /** Whether an error comes from the operating system or from Node.js' checks of a path, and not from a bug. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error;

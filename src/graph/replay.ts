@@ -28,6 +28,35 @@ export interface Replay {
 }
 
 /**
+ * Declares the inputs of a graph in another one: those that are no initializers, as until IR version 3 both were listed.
+ * @param factsOf what is known of an input, if not what the file declares of it
+ * @returns the values, by name
+ */
+export function declaredInputs(
+  graph: Graph,
+  emitter: Emitter,
+  factsOf: (declared: Facts) => Facts = (declared) => declared,
+): ReadonlyMap<string, Value> {
+  const initializers = new Set(graph.initializers.map(({ name }) => name));
+  const inputs = graph.inputs.filter(({ name }) => !initializers.has(name));
+  return new Map(
+    inputs.map(({ name, type }) => {
+      const declared = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
+      return [name, emitter.input(name, factsOf(declared))];
+    }),
+  );
+}
+
+/** The graph that a replayed one has become: its outputs under their names. */
+export function replayedGraph(graph: Graph, emitter: Emitter, values: ReadonlyMap<string, Value>): Graph {
+  const outputs = graph.outputs.flatMap(({ name }) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [{ name, value }];
+  });
+  return { ...emitter.graph(graph.name, outputs), metadata: graph.metadata };
+}
+
+/**
  * Emits the nodes of a graph, and those of its control-flow bodies, into another one.
  * @param inputs the values there that stand for the graph's inputs, by name
  * @returns all values of the graph, by their names in it

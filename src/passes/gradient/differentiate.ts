@@ -1,6 +1,6 @@
 import { isFloatingPoint } from "../../graph/data-type.js";
 import type { Emission, Value } from "../../graph/emitter.js";
-import { InputError } from "../../graph/errors.js";
+import { firstNames, InputError } from "../../graph/errors.js";
 import { describeNode, operatorName } from "../../graph/model.js";
 import type { Operators } from "../../graph/operators.js";
 import { type Differentiation, noGradient } from "./rule.js";
@@ -118,12 +118,10 @@ function withoutRule(
     for (const input of [...inputs, ...captures])
       if (input !== undefined && dependent.has(input.name)) behind.add(input.name);
   }
-  const cutOff = towards.filter(({ name }) => behind.has(name)).map(({ name }) => `"${name}"`);
-  const named =
-    cutOff.length > 3 ? `${cutOff.slice(0, 3).join(", ")} and ${cutOff.length - 3} more` : cutOff.join(", ");
+  const cutOff = towards.filter(({ name }) => behind.has(name)).map(({ name }) => name);
   return new InputError(
     describeNode(node),
-    `there is no gradient rule for the operator ${operatorName(node)}, behind which are ${named}`,
+    `there is no gradient rule for the operator ${operatorName(node)}, behind which are ${firstNames(cutOff)}`,
     "leave them as they are with --freeze",
   );
 }

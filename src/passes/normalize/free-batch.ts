@@ -11,8 +11,7 @@ import {
   type ValueInfo,
 } from "../../graph/model.js";
 import { Operators, range } from "../../graph/operators.js";
-import { replay, type Rewrite } from "../../graph/replay.js";
-import { factsOfType } from "../../graph/shapes/declared-facts.js";
+import { declaredInputs, replay, replayedGraph, type Rewrite } from "../../graph/replay.js";
 import {
   divideExactly,
   type Extent,
@@ -20,7 +19,6 @@ import {
   product,
   type Shape,
   substitute,
-  symbol,
   symbolsOf,
 } from "../../graph/shapes/extent.js";
 import { type Facts, knownNumbers } from "../../graph/shapes/facts.js";
@@ -69,7 +67,7 @@ export function freeBatch(model: Model, trained: ReadonlySet<string> = new Set()
   let reason: InputError | undefined;
   for (let attempt = 0; attempt === 0 || (attempt < MOST_ATTEMPTS && choices.next()); attempt++) {
     try {
-      return { model: { ...model, graph: new BatchFreer(graph, size, { choices, trained }).free(inputs) } };
+      return { model: { ...model, graph: new BatchFreer(graph, size, { choices, trained }).free() } };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       reason ??= error;
@@ -111,25 +109,17 @@ class BatchFreer {
     this.#baked = inferGraph(graph);
   }
 
-  free(inputs: readonly ValueInfo[]): Graph {
+  free(): Graph {
     const emitter = Emitter.into(this.#graph);
-    const values = new Map(
-      inputs.map(({ name, type }): [string, Value] => {
-        const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
-        return [name, emitter.input(name, { ...facts, shape: this.#freed(facts.shape) })];
-      }),
-    );
-    const results = replay(this.#graph, emitter, values, {
+    const inputs = declaredInputs(this.#graph, emitter, (facts) => ({ ...facts, shape: this.#freed(facts.shape) }));
+    const results = replay(this.#graph, emitter, inputs, {
       initializer: (tensor, inner) => inner.initializer(tensor),
       rewrite: this.#rewrite,
     });
-    const outputs = this.#graph.outputs.flatMap(({ name }) => {
-      const value = results.get(name);
-      return value === undefined ? [] : [{ name, value }];
-    });
-    for (const { name, value } of outputs) requireBatch(name, value.shape, this.#baked.get(name)?.shape);
-    const graph = { ...emitter.graph(this.#graph.name, outputs), metadata: this.#graph.metadata };
-    this.#verify(graph, [...values.values()]);
+    for (const { name } of this.#graph.outputs)
+      requireBatch(name, results.get(name)?.shape, this.#baked.get(name)?.shape);
+    const graph = replayedGraph(this.#graph, emitter, results);
+    this.#verify(graph, [...inputs.values()]);
     return graph;
   }
 
@@ -173,13 +163,9 @@ class BatchFreer {
         return emitter.emit({ ...node, inputs: states });
       }
       case "Resize":
-        return this.#withTarget(g, inputs, 3, (target) =>
-          emitter.emit({ ...node, inputs: replaced(inputs, 3, target) }),
-        );
+        return this.#withTarget(g, inputs, 3, (target) => emitter.emit({ ...node, inputs: inputs.with(3, target) }));
       case "AffineGrid":
-        return this.#withTarget(g, inputs, 1, (target) =>
-          emitter.emit({ ...node, inputs: replaced(inputs, 1, target) }),
-        );
+        return this.#withTarget(g, inputs, 1, (target) => emitter.emit({ ...node, inputs: inputs.with(1, target) }));
       case "DeformConv":
         return this.#withExamples(g, node, inputs, { batchAxis: 0, operands: [2, 4] });
       case "GridSample":
@@ -462,8 +448,4 @@ function namesExamples(node: Node, [data, indices]: readonly (Value | undefined)
 
 function requireUnnamed(node: Node, inputs: readonly (Value | undefined)[]): undefined {
   if (namesExamples(node, inputs)) throw new InputError(describeNode(node), "names examples by their number");
-}
-
-function replaced(inputs: readonly (Value | undefined)[], index: number, by: Value): readonly (Value | undefined)[] {
-  return inputs.map((input, at) => (at === index ? by : input));
 }

@@ -1,9 +1,7 @@
 import { bodiesOf } from "../../graph/bodies.js";
-import { Emitter, type Value } from "../../graph/emitter.js";
+import { Emitter } from "../../graph/emitter.js";
 import { type Graph, type Model, operatorName } from "../../graph/model.js";
-import { replay } from "../../graph/replay.js";
-import { factsOfType } from "../../graph/shapes/declared-facts.js";
-import { symbol } from "../../graph/shapes/extent.js";
+import { declaredInputs, replay, replayedGraph } from "../../graph/replay.js";
 import { isStandard } from "../../graph/standard-model.js";
 import { decompose, decompositions } from "../decompose/index.js";
 
@@ -17,22 +15,11 @@ export function standardize(model: Model): Model {
   const { graph } = model;
   if (!hasOthers(graph)) return model;
   const emitter = Emitter.into(graph);
-  const initializers = new Set(graph.initializers.map(({ name }) => name));
-  const inputs = graph.inputs
-    .filter(({ name }) => !initializers.has(name))
-    .map(({ name, type }): [string, Value] => {
-      const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
-      return [name, emitter.input(name, facts)];
-    });
-  const values = replay(graph, emitter, new Map(inputs), {
+  const values = replay(graph, emitter, declaredInputs(graph, emitter), {
     initializer: (tensor, inner) => inner.initializer(tensor),
     rewrite: (replayed) => (isStandard(replayed.node) ? undefined : decompose(replayed)),
   });
-  const outputs = graph.outputs.flatMap(({ name }) => {
-    const value = values.get(name);
-    return value === undefined ? [] : [{ name, value }];
-  });
-  return { ...model, graph: { ...emitter.graph(graph.name, outputs), metadata: graph.metadata } };
+  return { ...model, graph: replayedGraph(graph, emitter, values) };
 }
 
 /** Whether there are operators that are not standard ones and have a decomposition. */

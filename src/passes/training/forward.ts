@@ -1,8 +1,6 @@
 import type { Emitter, Value } from "../../graph/emitter.js";
 import type { Graph, Node } from "../../graph/model.js";
-import { replay, type Rewrite } from "../../graph/replay.js";
-import { factsOfType } from "../../graph/shapes/declared-facts.js";
-import { symbol } from "../../graph/shapes/extent.js";
+import { declaredInputs, replay, type Rewrite } from "../../graph/replay.js";
 import type { DataType } from "../../graph/data-type.js";
 import { decompose } from "../decompose/index.js";
 import { BatchNormalizations, type BatchNormMode, type Buffer } from "./batch-normalization.js";
@@ -44,15 +42,7 @@ export interface Forward {
  * gradient has to pass and that have no rule are written in terms of others.
  */
 export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOptions): Forward {
-  const initializers = new Set(graph.initializers.map(({ name }) => name));
-  const inputs = new Map(
-    graph.inputs
-      .filter(({ name }) => !initializers.has(name))
-      .map(({ name, type }) => {
-        const facts = factsOfType(type, (axis) => symbol(`${name}_dim${axis}`));
-        return [name, emitter.input(name, facts)] as const;
-      }),
-  );
+  const inputs = declaredInputs(graph, emitter);
   const parameters = new Map(
     options.parameters.map(({ name, dataType, shape }) => [name, emitter.input(name, { dataType, shape })] as const),
   );

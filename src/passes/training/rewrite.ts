@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { isFloatingPoint } from "../../graph/data-type.js";
-import { InputError } from "../../graph/errors.js";
+import { firstNames, InputError } from "../../graph/errors.js";
 import type { Graph, Model } from "../../graph/model.js";
 import { standardModel } from "../../graph/standard-model.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
@@ -121,12 +121,6 @@ function reachedGradient(
   const artifact = gradientArtifact(graph, candidates, losses, options);
   const reached = candidates.filter(({ name }) => artifact.reached.has(name));
   return reached.length === candidates.length ? artifact : gradientArtifact(graph, reached, losses, options);
-}
-
-/** "a", "b", "c" and 5 more. */
-function firstNames(names: readonly string[]): string {
-  const first = names.slice(0, 3).map((name) => `"${name}"`);
-  return names.length > 3 ? `${first.join(", ")} and ${names.length - 3} more` : first.join(" and ");
 }
 
 function contractLoss(losses: readonly ContractLoss[]): Contract["loss"] {
