@@ -12,6 +12,7 @@ import {
   type ScaleTable,
   scalesOf,
   scaleTable,
+  strategies,
   structureOf,
   type TableFormat,
   tableFormats,
@@ -54,6 +55,7 @@ export const annotateCommand: CommandModule<CommonOptions, AnnotateOptions> = {
       })
       .options({
         ...scaleOptions,
+        strategy: { choices: strategyNames, default: "multiplicative" as const, describe: summaries(strategies) },
         ...trainabilityOptions,
         "all-strategies": { type: "boolean", default: false, describe: "All strategies beside each other" },
         sort: { choices: sortOrders, default: "layer" as const, describe: "Order of the rows; numbers greatest first" },

@@ -33,6 +33,7 @@ describe("rewrite", () => {
     expect([status, stdout]).toEqual([0, ""]);
     expect(stderr.trim().split("\n")).toEqual([
       "wrote mlp/gradient.onnx",
+      "wrote mlp/update.onnx",
       "wrote mlp/eval.onnx",
       "wrote mlp/contract.json",
     ]);
@@ -88,13 +89,77 @@ describe("rewrite", () => {
     expect(Object.keys(contractIn("only-eval").artifacts)).toEqual(["eval"]);
   });
 
+  it("writes what the optimizer needs, and its numbers", () => {
+    const options = ["--optimizer", "adamw", "--beta1", "0.8", "--epsilon-placement", "torch", "--amsgrad"];
+    const decay = ["--weight-decay", "0.1", "--without-decay", "*.bias", "--without-decay", "fc3.*", "--ema", "0.99"];
+    const artifacts = ["--emit", "update,step,loop", "--clip-global-norm", "1"];
+    expect(run("rewrite", mlp, "--loss", "mse", ...options, ...decay, ...artifacts, "-o", "adamw").status).toBe(0);
+    const contract = contractIn("adamw");
+    expect(Object.keys(contract.artifacts)).toEqual(["update", "step", "loop"]);
+    expect(contract.optimizer).toEqual({
+      name: "adamw",
+      beta1: 0.8,
+      beta2: 0.999,
+      epsilon: 1e-7,
+      epsilonPlacement: "torch",
+      amsgrad: true,
+      weightDecay: 0.1,
+      withoutDecay: ["*.bias", "fc3.*"],
+      clip: { by: "global-norm", limit: 1 },
+      averageMomentum: 0.99,
+    });
+    expect(contract.strategy).toMatchObject({ name: "none" });
+    const roles = new Set(contract.artifacts.update?.inputs.map(({ role }) => role));
+    expect([...roles]).toEqual([
+      "parameter",
+      "gradient",
+      "moment1",
+      "moment2",
+      "moment2max",
+      "average",
+      "alpha",
+      "epsilon",
+      "decay",
+    ]);
+  });
+
+  it("scales each layer's learning rate with caadam, and with others where a strategy is named", () => {
+    const strategyOf = (...options: readonly string[]) => {
+      run("rewrite", mlp, "--loss", "mse", "--emit", "update", ...options, "-o", "strategy");
+      const { strategy, artifacts } = contractIn("strategy");
+      return [strategy.name, artifacts.update?.inputs.some(({ role }) => role === "scale")];
+    };
+    expect(strategyOf()).toEqual(["multiplicative", true]);
+    expect(strategyOf("--strategy", "depth")).toEqual(["depth", true]);
+    expect(strategyOf("--optimizer", "sgd", "--momentum", "0.9")).toEqual(["none", false]);
+    expect(strategyOf("--optimizer", "sgd", "--strategy", "additive")).toEqual(["additive", true]);
+  });
+
+  it("packs small parameters where that is asked for", () => {
+    run("rewrite", mlp, "--loss", "mse", "--pack", "-o", "packed");
+    const { packs, artifacts, parameters } = contractIn("packed");
+    expect(packs?.map(({ name, members }) => [name, members.length])).toEqual([["parameters", parameters.length]]);
+    expect(artifacts.eval?.inputs.flatMap(({ role, name }) => (role === "parameter" ? [name] : []))).toEqual([
+      "parameters",
+    ]);
+  });
+
+  it("refuses options that the optimizer does not have, or that exclude each other", () => {
+    const refused = (message: RegExp, ...options: readonly string[]) =>
+      expectRefusal(["rewrite", mlp, "--loss", "mse", ...options, "-o", "out"], message);
+    refused(/--momentum: means nothing to caadam/, "--momentum", "0.9");
+    refused(/--clip-norm: does not go with --clip-value; choose one/, "--clip-norm", "1", "--clip-value", "1");
+    refused(/--without-decay "conv\*"/, "--weight-decay", "0.1", "--without-decay", "conv*");
+    refused(/--ema: is given more than once/, "--ema", "0.9", "--ema", "0.99");
+  });
+
   it("refuses what cannot be, in one line", () => {
     expectRefusal(["rewrite", mlp, "-o", "out"], /--loss: is missing; name one of mse, /);
     expectRefusal(["rewrite", mlp, "--loss", "mean", "-o", "out"], /--loss mean: is none of mse, /);
     expectRefusal(["rewrite", mlp, "--loss", "mse"], /output/);
     expectRefusal(
       ["rewrite", mlp, "--loss", "mse", "--emit", "step,gradien", "-o", "out"],
-      /--emit .*: is none of gradient, eval/,
+      /--emit gradien: is none of gradient, update, step, loop, eval/,
     );
     expectRefusal(
       ["rewrite", mlp, "--loss", "nothing=mse", "-o", "out"],

@@ -1,6 +1,8 @@
 import yargs from "yargs";
 import { InputError, oneLine } from "../src/index.js";
 import { annotateCommand } from "./annotate.js";
+import { initCommand } from "./init.js";
+import { newCommand } from "./new.js";
 import { rewriteCommand } from "./rewrite.js";
 import { type CommonOptions, processTerminal } from "./terminal.js";
 
@@ -16,6 +18,8 @@ const repeatable: ReadonlySet<string> = new Set([
   "loss",
   "loss-weight",
   "lossWeight",
+  "without-decay",
+  "withoutDecay",
 ]);
 
 /** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
@@ -32,6 +36,8 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     })
     .command(annotateCommand)
     .command(rewriteCommand)
+    .command(initCommand)
+    .command(newCommand)
     .demandCommand(1, "no command was given")
     .recommendCommands()
     .strict()

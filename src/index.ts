@@ -80,3 +80,73 @@ export { checkFeeds, type FedTensor } from "./passes/training/feeds.js";
 export { initialState, type InitialTensor } from "./passes/training/initial-state.js";
 export { rewrite, type RewriteOptions, type TrainingArtifacts } from "./passes/training/rewrite.js";
 export { writeArtifacts } from "./passes/training/write-artifacts.js";
+export { initialize, type InitializationOptions, type InitializedTensor } from "./passes/initialization/initialize.js";
+export { distributions, type DistributionName } from "./passes/initialization/distributions.js";
+export { schemes, type FanMode, type SchemeName } from "./passes/initialization/schemes.js";
+export { activations, outputActivations } from "./passes/new-model/activations.js";
+export { newCnn, type CnnOptions } from "./passes/new-model/cnn.js";
+export type { LayerOptions } from "./passes/new-model/layer-writer.js";
+export { newMlp, type MlpOptions } from "./passes/new-model/mlp.js";
+export { optimizers, optimizerSettings, type OptimizerKind, type OptimizerOptions } from "./passes/optimizer/index.js";
+export type {
+  AdamSettings,
+  GradientClip,
+  MomentRole,
+  OptimizerName,
+  OptimizerSettings,
+  SgdSettings,
+} from "./passes/optimizer/optimizer.js";
+export { stepNumbers, type StepNumbers } from "./passes/optimizer/step-numbers.js";
+export { foldPreprocessing, type FoldOptions } from "./passes/preprocessing/fold.js";
+export {
+  classesOf,
+  readPreprocessing,
+  type ColumnPreprocessing,
+  type Preprocessing,
+} from "./passes/preprocessing/preprocessing.js";
+export {
+  writeTrainedModel,
+  type TrainedModelOptions,
+  type TrainedValues,
+} from "./passes/trained-model/write-trained-model.js";
+export { compare } from "./runtime/comparison/compare.js";
+export type {
+  ComparedRun,
+  CompareOptions,
+  ComparisonData,
+  ComparisonResult,
+  Difference,
+  RunPlace,
+  TimeToTarget,
+  VariantSummary,
+} from "./runtime/comparison/comparison.js";
+export { adam, caAdamVariants, type Variant, type VariantChoice } from "./runtime/comparison/variant.js";
+export { datasetFrom, type ArrayInput } from "./runtime/data/arrays.js";
+export {
+  applyPreprocessing,
+  assemble,
+  type AssembledData,
+  type AssembleOptions,
+  type PreprocessedData,
+} from "./runtime/data/assemble.js";
+export type { Batch, BatchStream, Dataset, Field } from "./runtime/data/dataset.js";
+export type { Columns, DataDescription } from "./runtime/data/description.js";
+export { epochOrder, permutation } from "./runtime/data/order.js";
+export { randomOf, type Random } from "./runtime/data/random.js";
+export { openSource, type DataFormatName, type SourceOptions } from "./runtime/data/readers/index.js";
+export type { Source, SourceChunk, SourceColumn, SourceValues } from "./runtime/data/source.js";
+export type { EarlyStoppingOptions } from "./runtime/early-stopping.js";
+export { evaluate, type EvaluateOptions } from "./runtime/evaluate.js";
+export type * from "./runtime/events.js";
+export type { HostTensor, HostType } from "./runtime/host-tensor.js";
+export { chooseMetrics, metrics } from "./runtime/metrics/index.js";
+export type { Measurement, Metric, MetricContext } from "./runtime/metrics/metric.js";
+export { NotFiniteError } from "./runtime/not-finite-error.js";
+export { schedules } from "./runtime/schedules/index.js";
+export { parseSchedule } from "./runtime/schedules/parse.js";
+export type { ScheduleName, ScheduleOptions, ScheduleSpecification } from "./runtime/schedules/schedule.js";
+export { train, type TrainingRun } from "./runtime/train.js";
+export type { CheckpointOptions, TrainingData, TrainOptions } from "./runtime/train-options.js";
+export type { TrainingResult } from "./runtime/training-result.js";
+export type { Values } from "./runtime/training-state.js";
+export type { Measured } from "./runtime/validate.js";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ByteSource, memoryBytes } from "./bytes.js";
-import { metadataEdits, patched } from "./patch.js";
+import { metadataEdits, patched, type SizedField, withLengths } from "./patch.js";
 import { readModel } from "./read-model.js";
 import { refusal } from "./testing/input-error.js";
 import { fixture, modelBytes } from "./testing/models.js";
@@ -125,5 +125,36 @@ describe("edits", () => {
     const pieces = [...patched(source, [])];
     expect(pieces.reduce((sum, { length }) => sum + length, 0)).toBe(5 << 20);
     expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(1 << 20);
+  });
+
+  it("come with those of the lengths around them, whose own length may change", () => {
+    const made = (first: string, second: string) => bytes(7, bytes(1, bytes(2, first), int(5, 1)), bytes(3, second));
+    const content = made("a".repeat(100), "b".repeat(10));
+    // Tags and lengths of one byte each.
+    const outer: SizedField = { tag: 0, start: 2, end: content.length, inside: undefined };
+    const node: SizedField = { tag: 2, start: 4, end: 108, inside: outer };
+    const text: SizedField = { tag: 4, start: 6, end: 106, inside: node };
+    const source = memoryBytes(content);
+    const edit = (inside: SizedField, at: number, added: Uint8Array) => ({ start: at, end: at, bytes: added, inside });
+    for (const added of [Buffer.from("a".repeat(40)), Buffer.from("a".repeat(300)), new Uint8Array()]) {
+      const expected = made("a".repeat(100 + added.length), "b".repeat(10));
+      for (const each of [added, memoryBytes(added)]) {
+        const edits = withLengths(source, [{ ...edit(text, 50, added), bytes: each }]);
+        expect(concat(...patched(source, edits))).toEqual(expected);
+      }
+    }
+    // In any order, at the end of one message and in another.
+    const more = [
+      edit(outer, content.length, bytes(9, "x")),
+      edit(node, node.end, int(6, 3)),
+      edit(node, node.end, int(6, 4)),
+    ];
+    const expected = bytes(
+      7,
+      bytes(1, bytes(2, "a".repeat(100)), int(5, 1), int(6, 3), int(6, 4)),
+      bytes(3, "b".repeat(10)),
+      bytes(9, "x"),
+    );
+    expect(concat(...patched(source, withLengths(source, more)))).toEqual(expected);
   });
 });

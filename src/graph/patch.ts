@@ -3,11 +3,30 @@ import { type ByteSource, chunks } from "./bytes.js";
 import { InputError } from "./errors.js";
 import { WireReader } from "./wire.js";
 
-/** Replaces the bytes [start, end) of a file; an insertion where they are equal. */
+/**
+ * Replaces the bytes [start, end) of a file; an insertion where they are equal. Bytes that are made, or read, only when
+ * they are written are given as their source.
+ */
 export interface Edit {
   readonly start: number;
   readonly end: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | ByteSource;
+}
+
+/** A field of a protobuf file that begins with its length: a message, a packed list, a text, bytes. */
+export interface SizedField {
+  /** Where its tag begins. The length is between the tag and the content. */
+  readonly tag: number;
+  /** The content is [start, end). */
+  readonly start: number;
+  readonly end: number;
+  /** The message that it is in; undefined for a field of the file's own. */
+  readonly inside: SizedField | undefined;
+}
+
+/** An edit within a message, or of the file's own fields where that is undefined. */
+export interface EditInside extends Edit {
+  readonly inside: SizedField | undefined;
 }
 
 /** protobuf's limit for one message, and so for one .onnx file. */
@@ -30,15 +49,54 @@ export function metadataEdits(model: ByteSource, key: string, value: string): re
     .ldelim()
     .finish();
   const edits = [...removed, { start: model.size, end: model.size, bytes }];
-  const size = edits.reduce((sum, edit) => sum + edit.bytes.length - (edit.end - edit.start), model.size);
-  if (size > LARGEST_MODEL) {
-    throw new InputError(
-      model.label,
-      "would become larger than 2 GiB, which an ONNX file cannot be",
-      "move its weights to external data",
-    );
-  }
+  requireSize(model, edits);
   return edits;
+}
+
+/**
+ * The edits, in order, and with them those of the lengths of all messages that they make longer or shorter.
+ * @param edits in any order; of several insertions at one place the first comes first
+ * @throws InputError when the result would exceed what a protobuf message can hold
+ */
+export function withLengths(model: ByteSource, edits: readonly EditInside[]): readonly Edit[] {
+  const growths = new Map<SizedField, number>();
+  for (const { inside } of edits) for (let field = inside; field; field = field.inside) growths.set(field, 0);
+  const grow = (field: SizedField | undefined, by: number) => {
+    if (field !== undefined) growths.set(field, (growths.get(field) ?? 0) + by);
+  };
+  for (const edit of edits) grow(edit.inside, growthOf(edit));
+  // What is inside begins later: the outer lengths are known last.
+  const lengths = [...growths.keys()]
+    .toSorted((a, b) => b.start - a.start)
+    .flatMap((field) => {
+      const growth = growths.get(field) ?? 0;
+      if (growth === 0) return [];
+      const edit = lengthEdit(model, field, field.end - field.start + growth);
+      grow(field.inside, growth + growthOf(edit));
+      return [edit];
+    });
+  const all = [...edits, ...lengths].toSorted((a, b) => a.start - b.start || a.end - b.end);
+  requireSize(model, all);
+  return all;
+}
+
+function lengthEdit(model: ByteSource, { tag, start }: SizedField, length: number): Edit {
+  const header = model.read(tag, start - tag);
+  const tagBytes = header.findIndex((byte) => byte < 128) + 1;
+  return { start: tag + tagBytes, end: start, bytes: new Writer().uint32(length).finish() };
+}
+
+function growthOf({ start, end, bytes }: Edit): number {
+  return (bytes instanceof Uint8Array ? bytes.length : bytes.size) - (end - start);
+}
+
+function requireSize(model: ByteSource, edits: readonly Edit[]): void {
+  if (edits.reduce((size, edit) => size + growthOf(edit), model.size) <= LARGEST_MODEL) return;
+  throw new InputError(
+    model.label,
+    "would become larger than 2 GiB, which an ONNX file cannot be",
+    "move its weights to external data",
+  );
 }
 
 /** The bytes of `source` with edits applied, in pieces. Edits must be in order and must not overlap. */
@@ -46,7 +104,8 @@ export function* patched(source: ByteSource, edits: readonly Edit[]): Generator<
   let position = 0;
   for (const { start, end, bytes } of edits) {
     yield* chunks(source, position, start);
-    yield bytes;
+    if (bytes instanceof Uint8Array) yield bytes;
+    else yield* chunks(bytes);
     position = end;
   }
   yield* chunks(source, position);

@@ -189,6 +189,8 @@ export function readNumbers(tensor: Tensor): readonly number[] | undefined {
  * The values of a tensor of real numbers (float16 and bfloat16 included) as an array of that type.
  * @throws InputError for other types, for a tensor without values, and for damaged ones
  */
+export function readFloats(tensor: Tensor, type: "float32"): Float32Array;
+export function readFloats(tensor: Tensor, type: "float64"): Float64Array;
 export function readFloats(tensor: Tensor, type: "float32" | "float64"): Float32Array | Float64Array {
   const { dataType } = tensor;
   if (!isFloatingPoint(dataType)) {

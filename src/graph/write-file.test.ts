@@ -14,7 +14,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { InputError } from "./errors.js";
 import { temporaryFolder } from "./testing/files.js";
 import { refusal } from "./testing/input-error.js";
-import { writeFile } from "./write-file.js";
+import { alsoNamed, writeFile } from "./write-file.js";
 
 let folder: string;
 let path: string;
@@ -100,6 +100,37 @@ describe("a file is written", () => {
       expect(readdirSync(folder).toSorted()).toEqual(["link", "pipe"]);
     },
   );
+});
+
+describe("a second name", () => {
+  it("is given to a file, in place of another, again, and through a link", () => {
+    writeFileSync(path, "new");
+    const second = join(folder, "second");
+    alsoNamed(path, second);
+    writeFileSync(join(folder, "other"), "old");
+    chmodSync(join(folder, "other"), 0o640);
+    symlinkSync(join(folder, "other"), join(folder, "link"));
+    alsoNamed(path, join(folder, "link"));
+    alsoNamed(path, second);
+    expect(["file", "second", "other"].map((name) => readFileSync(join(folder, name), "utf8"))).toEqual([
+      "new",
+      "new",
+      "new",
+    ]);
+    expect(lstatSync(join(folder, "link")).isSymbolicLink()).toBe(true);
+    if (process.platform !== "win32") expect(statSync(join(folder, "other")).mode & 0o777).toBe(0o640);
+    writeFile(path, "newer");
+    expect(readFileSync(second, "utf8")).toBe("new");
+    expect(readdirSync(folder).toSorted()).toEqual(["file", "link", "other", "second"]);
+  });
+
+  it("is refused where there can be none", () => {
+    writeFileSync(path, "new");
+    mkdirSync(join(folder, "folder"));
+    expect(refusal(() => alsoNamed(path, join(folder, "folder")))).toMatch(/folder: cannot be written: /);
+    expect(refusal(() => alsoNamed(join(folder, "none"), join(folder, "x")))).toMatch(/no such file or folder$/);
+    expect(readdirSync(folder).toSorted()).toEqual(["file", "folder"]);
+  });
 });
 
 describe("a file that cannot be written leaves what was there", () => {

@@ -10,6 +10,7 @@ export const binaryCrossEntropyWithLogits: LossHead = {
   summary: "of logits against 0 and 1, for yes-or-no questions",
   options: [],
   targetType: likePrediction,
+  predictionKind: ({ g, prediction }) => (logitsOf(g, prediction) === prediction ? "logits" : "probabilities"),
   loss: ({ g, prediction, target, options }) => {
     const logits = logitsOf(g, prediction);
     // softplus(x) = max(x, 0) + log(1 + e^−|x|): the runtime's kernel is stable.

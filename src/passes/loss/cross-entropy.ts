@@ -1,7 +1,7 @@
 import type { Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
 import type { Operators } from "../../graph/operators.js";
-import { givenLogProbabilities, logProbabilities } from "./fusion.js";
+import { givenLogProbabilities, kindBySoftmax, logProbabilities } from "./fusion.js";
 import {
   classAxisOf,
   knownShape,
@@ -35,6 +35,7 @@ export const softmaxCrossEntropy: LossHead = {
     requireClasses(prediction, options);
     return options.labels === "probabilities" ? likePrediction(prediction) : classNumbers(prediction, options);
   },
+  predictionKind: ({ g, prediction, options }) => kindBySoftmax(g, prediction, classAxisOf(prediction, options)),
   loss: (context) => {
     const { g, prediction, target, options } = context;
     const axis = classAxisOf(prediction, options);

@@ -2,6 +2,7 @@ import type { Value } from "../../graph/emitter.js";
 import { integerAttribute, integersAttribute, type Node } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
 import { product, type Shape } from "../../graph/shapes/extent.js";
+import type { PredictionKind } from "./loss.js";
 
 /**
  * Log-probabilities of a prediction along an axis. Of a model that ends in Softmax or LogSoftmax they are computed from
@@ -19,6 +20,12 @@ export function logProbabilities(g: Operators, prediction: Value, axis: number):
 export function givenLogProbabilities(g: Operators, prediction: Value, axis: number): Value {
   const logits = beforeSoftmax(g, prediction, axis, ["Softmax"]);
   return logits === undefined ? prediction : g.op("LogSoftmax", [logits], { axis });
+}
+
+/** What a prediction is by the Softmax or LogSoftmax along an axis that the model ends in. */
+export function kindBySoftmax(g: Operators, prediction: Value, axis: number): PredictionKind {
+  if (beforeSoftmax(g, prediction, axis, ["Softmax"]) !== undefined) return "probabilities";
+  return beforeSoftmax(g, prediction, axis, ["LogSoftmax"]) === undefined ? "logits" : "log-probabilities";
 }
 
 /**

@@ -61,6 +61,9 @@ export interface TargetType {
   readonly shape: Shape;
 }
 
+/** What the numbers of a model's output are. */
+export type PredictionKind = "logits" | "log-probabilities" | "probabilities";
+
 /** A loss, as a function of a model's output and of targets. */
 export interface LossHead {
   /** For help texts. */
@@ -68,6 +71,8 @@ export interface LossHead {
   /** The options that it knows beside `reduction`. */
   readonly options: readonly LossOption[];
   readonly targetType: (prediction: Value, options: LossOptions) => TargetType;
+  /** What this prediction is to the loss, where that depends on how the model ends. */
+  readonly predictionKind?: (context: Omit<LossContext, "target">) => PredictionKind;
   /** The loss, reduced as the options say. */
   readonly loss: (context: LossContext) => Value;
   /** Further numbers for an evaluation, by name: each a mean over the examples. */

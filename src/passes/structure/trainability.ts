@@ -1,11 +1,10 @@
-import picomatch from "picomatch";
 import { readRange } from "../../graph/bytes.js";
 import type { Dataflow } from "../../graph/dataflow.js";
 import { bitsOf, isFloatingPoint } from "../../graph/data-type.js";
-import { InputError } from "../../graph/errors.js";
 import { elementCount, type Tensor } from "../../graph/tensor.js";
 import type { ExporterNaming, FrameworkNames } from "./framework-names/exporter.js";
 import type { IsTrainable, Layer } from "./layers.js";
+import { matchingNames } from "./name-patterns.js";
 
 /** What to train, by glob patterns over initializer names and framework names; `*` also matches dots and slashes. */
 export interface TrainabilityOptions {
@@ -70,29 +69,6 @@ function candidateNames(
     candidates.set(origin.tensor.name, origin.tensor.name);
   }
   return candidates;
-}
-
-function matchingNames(
-  patterns: readonly string[],
-  option: string,
-  candidates: ReadonlyMap<string, string>,
-  label: string,
-): ReadonlySet<string> {
-  const matched = new Set<string>();
-  for (const pattern of patterns) {
-    if (pattern === "") throw new InputError(option, "has an empty pattern", "run annotate to see the names");
-    const isMatch = picomatch(pattern, { bash: true, dot: true });
-    const found = [...candidates].filter(([name]) => name === pattern || isMatch(name));
-    if (found.length === 0) {
-      throw new InputError(
-        `${option} "${pattern}"`,
-        `matches no float initializer of ${label}`,
-        "run annotate to see the names",
-      );
-    }
-    for (const [, tensorName] of found) matched.add(tensorName);
-  }
-  return matched;
 }
 
 /** Larger tensors than this are no fill values. */

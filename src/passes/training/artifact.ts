@@ -3,12 +3,14 @@ import type { Emitter, Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
 import { describeNode, type Graph, operatorName, type ValueType } from "../../graph/model.js";
 import { isStandard } from "../../graph/standard-model.js";
+import { replay } from "../../graph/replay.js";
 import type { ArtifactName, ContractArtifact, ContractTensor, TensorRole } from "./contract.js";
 import type { Forward } from "./forward.js";
 import type { EmittedLoss } from "./losses.js";
 
 /** A training graph with its part of the contract. */
 export interface Artifact {
+  readonly name: ArtifactName;
   readonly graph: Graph;
   readonly contract: ContractArtifact;
 }
@@ -51,9 +53,35 @@ export function artifactOf(
   refuseOtherDomains(graph);
   const named = outputs.map((port, index) => ({ ...port, name: graph.outputs[index]?.name ?? port.name }));
   return {
+    name,
     graph,
     contract: { file: `${name}.onnx`, inputs: inputs.map(contractTensor), outputs: named.map(contractTensor) },
   };
+}
+
+/** What tells the tensors of a contract apart, whatever they are called. */
+export function portKey({ role, of }: Pick<Port, "role" | "of">): string {
+  return JSON.stringify([role, of ?? null]);
+}
+
+/** The tensors of a contract with the values that they are. */
+export function portsOf(tensors: readonly ContractTensor[], values: ReadonlyMap<string, Value>): readonly Port[] {
+  return tensors.flatMap(({ name, role, of }): Port[] => {
+    const value = values.get(name);
+    return value === undefined ? [] : [{ name, role, of, value }];
+  });
+}
+
+/** The values of an artifact's graph in another graph. */
+export function replayed(
+  graph: Graph,
+  emitter: Emitter,
+  inputs: ReadonlyMap<string, Value>,
+): ReadonlyMap<string, Value> {
+  return replay(graph, emitter, inputs, {
+    initializer: (tensor, inner) => inner.constant(tensor),
+    rewrite: () => undefined,
+  });
 }
 
 function contractTensor({ name, role, value, of }: Port): ContractTensor {

@@ -45,7 +45,7 @@ export function reachedByLoss(
   graph: Graph,
   candidates: readonly ParameterType[],
   specifications: readonly LossSpecification[],
-): ReadonlySet<string> {
+): { readonly reached: ReadonlySet<string>; readonly loss: EmittedLoss } {
   const emitter = Emitter.into(graph);
   const how = {
     parameters: candidates,
@@ -54,7 +54,8 @@ export function reachedByLoss(
     isDifferentiated: false,
   } as const;
   const forward = emitForward(graph, emitter, how);
-  const { value } = emitLosses(specifications, graph, forward, emitter);
-  const needed = emitter.neededFor([value]);
-  return new Set([...forward.parameters].flatMap(([name, parameter]) => (needed.has(parameter.name) ? [name] : [])));
+  const loss = emitLosses(specifications, graph, forward, emitter);
+  const needed = emitter.neededFor([loss.value]);
+  const reached = [...forward.parameters].flatMap(([name, parameter]) => (needed.has(parameter.name) ? [name] : []));
+  return { reached: new Set(reached), loss };
 }

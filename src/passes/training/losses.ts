@@ -102,6 +102,7 @@ function lossOnOutput(
   const type = head.targetType(prediction, options);
   const target = g.emitter.newInput(isOnly ? "target" : `${output}.target`, type);
   const context = { g, prediction, target, options };
+  const kind = head.predictionKind?.(context);
   const metrics = Object.entries(head.metrics(context)).map(
     ([metric, value]) => [isOnly ? metric : `${output}.${metric}`, value] as const,
   );
@@ -109,7 +110,7 @@ function lossOnOutput(
     value: head.loss(context),
     target,
     metrics: new Map(metrics),
-    resolved: { name, output, weight, ...options },
+    resolved: { name, output, weight, ...options, ...(kind === undefined ? {} : { predictions: kind }) },
   };
 }
 

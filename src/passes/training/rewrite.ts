@@ -8,23 +8,37 @@ import { normalize } from "../normalize/normalize.js";
 import { computedType } from "../normalize/to-float32.js";
 import { upgradeOpset } from "../normalize/upgrade-opset.js";
 import { type ScaleOptions, scalesOf } from "../scaling/scales.js";
-import { scaleTable } from "../scaling/scale-table.js";
+import { type ScaleTable, scaleTable } from "../scaling/scale-table.js";
 import { type Structure, structureOf } from "../structure/structure.js";
 import type { TrainabilityOptions } from "../structure/trainability.js";
+import { optimizerKind, type OptimizerOptions, optimizerSettings } from "../optimizer/index.js";
+import type { OptimizerSettings } from "../optimizer/optimizer.js";
+import { matchingNames } from "../structure/name-patterns.js";
+import type { Artifact } from "./artifact.js";
 import { type ArtifactName, artifactNames, type Contract, type ContractLoss } from "./contract.js";
 import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
 import type { ParameterType } from "./forward.js";
 import { type GradientArtifact, gradientArtifact } from "./gradient-artifact.js";
 import type { LossSpecification } from "./losses.js";
+import { loopArtifact } from "./loop-artifact.js";
 import { lossOutputs, requireStandardOperators } from "./standard-operators.js";
+import { packed } from "./pack.js";
+import { packsOf, slotsOf } from "./slots.js";
+import { stepArtifact } from "./step-artifact.js";
 import type { TrainingMode } from "./training-mode.js";
+import { type UpdatedParameter, updateArtifact } from "./update-artifact.js";
 
-/** How a model is to be trained. */
-export interface RewriteOptions extends TrainabilityOptions, ScaleOptions, TrainingMode {
+/** What is written where nothing else is asked for. */
+const emittedByDefault: readonly ArtifactName[] = ["gradient", "update", "eval"];
+
+/** How a model is to be trained. The strategy is `multiplicative` for caadam, by default, and `none` for others. */
+export interface RewriteOptions extends TrainabilityOptions, ScaleOptions, OptimizerOptions, TrainingMode {
   /** One, or several for several outputs. */
   readonly loss: LossSpecification | readonly LossSpecification[];
-  /** By default both. */
+  /** By default gradient, update and eval. */
   readonly emit?: readonly ArtifactName[];
+  /** Make small parameters one tensor, which the contract says; default false. */
+  readonly pack?: boolean;
 }
 
 /** Training graphs, and what a program needs to know to drive them. */
@@ -35,55 +49,133 @@ export interface TrainingArtifacts {
   readonly warnings: readonly string[];
 }
 
+/** What training a model takes: the graphs of its gradient and evaluation, and what its optimizer is to do. */
+export interface TrainingPlan {
+  /** undefined where nobody wants it. */
+  readonly gradient: Artifact | undefined;
+  readonly evaluation: Artifact | undefined;
+  /** What the loss reaches. */
+  readonly parameters: readonly UpdatedParameter[];
+  readonly optimizer: OptimizerSettings;
+  readonly loss: Contract["loss"];
+  /** Its rows are those of `parameters`. */
+  readonly table: ScaleTable;
+  readonly warnings: readonly string[];
+}
+
 /**
  * Rewrites an inference model into training graphs of standard operators: `gradient` takes a batch and the parameters
- * to the loss, the gradient of every parameter and the running statistics after the batch; `eval` takes them to the
- * loss, the predictions and metrics.
- * @throws InputError for a loss that this model cannot have, for an operator without a gradient in its way, for
- *   patterns that match nothing
+ * to the loss, the gradient of every parameter and the running statistics after the batch; `update` takes parameters,
+ * gradients and moments to what they are after a step of the optimizer; `step` is both in one, and `loop` is several
+ * steps in one; `eval` takes a batch and the parameters to the loss, the predictions and metrics.
+ * @throws InputError for a loss that this model cannot have, for an operator without a gradient in its way, for options
+ *   of optimizers that are out of range, for patterns that match nothing
  */
 export function rewrite(model: Model, options: RewriteOptions): TrainingArtifacts {
-  const structure = structureOf(model, options);
-  const losses = isList(options.loss) ? options.loss : [options.loss];
-  const wanted = new Set(options.emit ?? artifactNames);
-  const upgraded = inlineFunctions(upgradeOpset(model));
-  const predictions = wanted.has("eval") ? upgraded.graph.outputs.map(({ name }) => name) : [];
-  requireStandardOperators(upgraded.graph, [...lossOutputs(upgraded.graph, losses), ...predictions]);
-  const candidates = candidatesOf(structure, model.label);
-  const normalized = normalize(upgraded, new Set(candidates.map(({ name }) => name)));
-  const { graph } = normalized.model;
-  const gradient = wanted.has("gradient") ? reachedGradient(graph, candidates, losses, options) : undefined;
-  const reached = gradient?.reached ?? reachedByLoss(graph, candidates, losses);
-  const parameters = candidates.filter(({ name }) => reached.has(name));
-  const evaluation = wanted.has("eval") ? evalArtifact(graph, parameters, losses, options) : undefined;
-
-  const table = scaleTable(model, scalesOf(structure, options));
-  const artifacts = [["gradient", gradient] as const, ["eval", evaluation] as const];
-  const unreached = candidates.flatMap(({ name }) => (reached.has(name) ? [] : [name]));
+  const wanted = new Set(options.emit ?? emittedByDefault);
+  const plan = planTraining(model, options, {
+    gradient: wanted.has("gradient") || wanted.has("step") || wanted.has("loop"),
+    evaluation: wanted.has("eval"),
+  });
+  const { parameters, optimizer, loss, table } = plan;
+  if (options.pack === true) refuseUnpackable(optimizer);
+  const slots = slotsOf(parameters, options.pack === true);
+  const packs = packsOf(slots);
+  const gradient = plan.gradient && packed(plan.gradient, packs);
+  const update = updateArtifact(slots, optimizer);
+  const hasStep = wanted.has("step") || wanted.has("loop");
+  const step = hasStep && gradient !== undefined ? stepArtifact(gradient, update) : undefined;
+  const all: Readonly<Record<ArtifactName, () => Artifact | undefined>> = {
+    gradient: () => gradient,
+    update: () => update,
+    step: () => step,
+    loop: () => step && loopArtifact(step),
+    eval: () => plan.evaluation && packed(plan.evaluation, packs),
+  };
+  const artifacts = artifactNames.flatMap((name) => {
+    const artifact = wanted.has(name) ? all[name]() : undefined;
+    return artifact === undefined ? [] : [[name, artifact] as const];
+  });
   return {
     contract: {
       format: "caadam-training-contract",
       version: 1,
       model: table.model,
-      loss: contractLoss((gradient ?? evaluation)?.loss.resolved ?? []),
-      optimizer: { name: "caadam", beta1: 0.9, beta2: 0.999, epsilon: 1e-7 },
+      loss,
+      optimizer,
       strategy: table.strategy,
-      parameters: table.parameters.filter(({ name }) => reached.has(name)),
-      artifacts: Object.fromEntries(
-        artifacts.flatMap(([name, artifact]) => (artifact === undefined ? [] : [[name, artifact.contract]])),
-      ),
+      parameters: table.parameters,
+      ...(packs.length === 0 ? {} : { packs }),
+      artifacts: Object.fromEntries(artifacts.map(([name, { contract }]) => [name, contract])),
     },
-    models: new Map(
-      artifacts.flatMap(([name, artifact]) =>
-        artifact === undefined ? [] : [[name, standardModel(artifact.graph, basename(model.label))]],
-      ),
-    ),
+    models: new Map(artifacts.map(([name, { graph }]) => [name, standardModel(graph, basename(model.label))])),
+    warnings: plan.warnings,
+  };
+}
+
+/**
+ * What training a model takes.
+ * @param wanted which graphs to make; without any, only what the loss reaches is found out
+ * @throws InputError as {@link rewrite} does
+ */
+export function planTraining(
+  model: Model,
+  options: Omit<RewriteOptions, "emit" | "pack">,
+  wanted: { readonly gradient: boolean; readonly evaluation: boolean },
+): TrainingPlan {
+  const structure = structureOf(model, options);
+  const losses = isList(options.loss) ? options.loss : [options.loss];
+  const optimizer = optimizerSettings(options);
+  const { strategy = optimizerKind(optimizer.name).defaultStrategy } = options;
+  const table = scaleTable(model, scalesOf(structure, { ...options, strategy }));
+  const withoutDecay = matchingNames(optimizer.withoutDecay ?? [], "--without-decay", namesIn(table), model.label);
+
+  const upgraded = inlineFunctions(upgradeOpset(model));
+  const predictions = wanted.evaluation ? upgraded.graph.outputs.map(({ name }) => name) : [];
+  requireStandardOperators(upgraded.graph, [...lossOutputs(upgraded.graph, losses), ...predictions]);
+  const candidates = candidatesOf(structure, model.label);
+  const normalized = normalize(upgraded, new Set(candidates.map(({ name }) => name)));
+  const { graph } = normalized.model;
+  const gradient = wanted.gradient ? reachedGradient(graph, candidates, losses, options) : undefined;
+  const reached = gradient === undefined ? reachedByLoss(graph, candidates, losses) : gradient;
+  const parameters = candidates.filter(({ name }) => reached.reached.has(name));
+  const evaluation = wanted.evaluation ? evalArtifact(graph, parameters, losses, options) : undefined;
+
+  const unreached = candidates.flatMap(({ name }) => (reached.reached.has(name) ? [] : [name]));
+  const isScaled = optimizer.name === "caadam" || strategy !== "none";
+  return {
+    gradient,
+    evaluation,
+    parameters: parameters.map((parameter) => ({
+      ...parameter,
+      scaleShape: isScaled ? [] : undefined,
+      decays: !withoutDecay.has(parameter.name),
+    })),
+    optimizer,
+    loss: contractLoss(reached.loss.resolved),
+    table: { ...table, parameters: table.parameters.filter(({ name }) => reached.reached.has(name)) },
     warnings: [
       ...structure.warnings,
       ...(normalized.warning === undefined ? [] : [normalized.warning]),
       ...(unreached.length === 0 ? [] : [`the loss does not reach ${firstNames(unreached)}: they stay as they are`]),
     ],
   };
+}
+
+/** @throws InputError for what is done to each parameter by itself */
+function refuseUnpackable({ clip }: OptimizerSettings): void {
+  if (clip?.by !== "norm") return;
+  const what = "does not go with --clip-norm, which takes the gradient of each parameter by itself";
+  throw new InputError("--pack", what, "clip with --clip-global-norm, or leave one of them out");
+}
+
+/** Every name that a pattern may match, with the parameter that it stands for. */
+function namesIn({ parameters }: ScaleTable): ReadonlyMap<string, string> {
+  return new Map(
+    parameters.flatMap(({ name, frameworkName, frameworkNames = [], frameworkNameCandidates = [] }) =>
+      [name, frameworkName ?? name, ...frameworkNames, ...frameworkNameCandidates].map((own) => [own, name] as const),
+    ),
+  );
 }
 
 /**

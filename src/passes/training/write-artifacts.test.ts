@@ -40,7 +40,7 @@ describe("writeArtifacts", () => {
     const folder = join(temporaryFolder(), "new", "training");
     const model = modelIn(temporaryFolder(), "model.onnx", "weights.bin");
     const paths = writeArtifacts(rewrite(model, trained), folder, model, 1000);
-    const files = ["weights.bin", "gradient.onnx", "eval.onnx", "contract.json"];
+    const files = ["weights.bin", "gradient.onnx", "update.onnx", "eval.onnx", "contract.json"];
     expect(paths).toEqual(files.map((file) => join(folder, file)));
     expect(readFileSync(join(folder, "weights.bin"))).toEqual(readFileSync(join(model.label, "../weights.bin")));
     const { externalFiles } = readModel(join(folder, "gradient.onnx"));

@@ -1,0 +1,178 @@
+// The table of the CaAdam paper (arXiv 2410.24216): six networks on California housing, each strategy against Adam, with
+// the protocol of the reference notebooks. Besides the convention `keras`, as which the published numbers were computed:
+// `layer`, scales divided by their mean, and Adam with the mean scale as a factor on its learning rate.
+//
+//   npm run bench:paper -- california_housing.csv [--seeds 5] [--networks 64-32,128-64-32] [--results results.json]
+//
+// The file: StatLib's California housing (README). Results are written after each network, and networks that are
+// there already are not trained again.
+import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { parse } from "csv-parse";
+import { markdownTable } from "markdown-table";
+import { caAdamVariants, compare, datasetFrom, newMlp, randomOf, permutation, writeFile } from "../dist/src/index.js";
+
+/**
+ * @typedef {import("../dist/src/index.js").VariantSummary} VariantSummary
+ * @typedef {{ variants: readonly (Omit<VariantSummary, "runs"> & { values: readonly number[] })[], verdict: readonly string[] }} Table
+ */
+
+/** The improvement of test RMSE by the strategy multiplicative, mean of 30 runs. @type {Readonly<Record<string, number>>} */
+const published = {
+  "64-32": 2.07,
+  "128-64-32": 2.87,
+  "128-128-64": 2.24,
+  "256-128-64-32": 1.43,
+  "128-128-128-128-128": 1.44,
+  "1024-256-64-16": -0.26,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: "string", default: "5" },
+    networks: { type: "string", default: Object.keys(published).join(",") },
+    results: { type: "string", default: "paper-table.json" },
+    threads: { type: "string", default: "1" },
+  },
+});
+const [path] = positionals;
+if (path === undefined) throw new Error("name the file: npm run bench:paper -- california_housing.csv");
+
+const seeds = Array.from({ length: Number(values.seeds) }, (_, seed) => seed);
+const data = split(await examples(path));
+const results = existsSync(values.results) ? tablesIn(values.results) : {};
+for (const network of values.networks.split(",")) {
+  results[network] ??= await table(network);
+  writeFile(values.results, JSON.stringify(results, undefined, 1));
+}
+print(results);
+
+/** @param {string} network @returns {Promise<Table>} */
+async function table(network) {
+  /**
+   * @param {readonly import("../dist/src/index.js").Convention[]} names
+   * @param {readonly import("../dist/src/index.js").StrategyName[]} strategies
+   * @param {boolean} withNormalized
+   */
+  const conventions = (names, strategies, withNormalized) =>
+    caAdamVariants({ strategies, conventions: names, withNormalized });
+  const variants = [
+    ...conventions(["keras"], ["additive", "multiplicative", "depth"], false),
+    ...conventions(["layer"], ["additive", "multiplicative", "multiplicative-signed", "depth"], true),
+  ];
+  const { variants: found, verdict } = await compare(
+    newMlp({ sizes: [8, ...network.split("-").map(Number), 1] }),
+    data,
+    {
+      variants,
+      withLargerSteps: true,
+      seeds,
+      initialization: { scheme: "glorot", distribution: "uniform" },
+      loss: { name: "mse" },
+      measure: "rmse",
+      epochs: 1000,
+      batchSize: 128,
+      threads: Number(values.threads),
+      // As in the notebooks: EarlyStopping and ReduceLROnPlateau of Keras.
+      earlyStopping: { patience: 25, minDelta: 0.00001, startFromEpoch: 12, restoreBest: true },
+      schedule: { name: "plateau", factor: 0.25, patience: 8, minDelta: 0.00001, minRate: 0.000025 },
+      onEvent: (event, { variant, seed, run, runs }) => {
+        if (event.event !== "end") return;
+        const { epoch, seconds } = event;
+        console.error(`${network} ${run}/${runs} seed ${seed} ${variant}: ${epoch} epochs, ${seconds.toFixed(1)} s`);
+      },
+    },
+  );
+  return {
+    variants: found.map(({ runs, ...summary }) => ({ ...summary, values: runs.map(({ value }) => value) })),
+    verdict,
+  };
+}
+
+/**
+ * The eight features of the usual loaders and the target; the 207 rows with a missing value are dropped.
+ * @param {string} file
+ */
+async function examples(file) {
+  /** @type {number[][]} */
+  const rows = [];
+  /** @type {AsyncIterable<Readonly<Record<string, string>>>} */
+  const records = createReadStream(file).pipe(parse({ columns: true }));
+  for await (const row of records) {
+    /** @param {string} name */
+    const of = (name) => (row[name] === "" ? Number.NaN : Number(row[name]));
+    const households = of("households");
+    const example = [
+      of("median_income"),
+      of("housing_median_age"),
+      of("total_rooms") / households,
+      of("total_bedrooms") / households,
+      of("population"),
+      of("population") / households,
+      of("latitude"),
+      of("longitude"),
+      of("median_house_value"),
+    ];
+    if (example.every(Number.isFinite)) rows.push(example);
+  }
+  return rows;
+}
+
+/**
+ * 20% for the test, 20% of the others for validation; standardized, features and target, by all that is not the test.
+ * @param {readonly (readonly number[])[]} rows
+ */
+function split(rows) {
+  const order = permutation(rows.length, randomOf(113, "paper-table"));
+  const shuffled = Array.from(order, (index) => rows[index] ?? []);
+  const trained = Math.floor(rows.length * 0.8);
+  const known = shuffled.slice(0, trained);
+  const statistics = (known[0] ?? []).map((_, column) => {
+    const mean = known.reduce((sum, row) => sum + (row[column] ?? 0), 0) / trained;
+    const variance = known.reduce((sum, row) => sum + ((row[column] ?? 0) - mean) ** 2, 0) / trained;
+    return { mean, deviation: Math.sqrt(variance) };
+  });
+  const standardized = shuffled.map((row) =>
+    row.map((value, column) => {
+      const { mean = 0, deviation = 1 } = statistics[column] ?? {};
+      return (value - mean) / deviation;
+    }),
+  );
+  /** @param {number} start @param {number} [end] */
+  const dataset = (start, end) => {
+    const part = standardized.slice(start, end);
+    return datasetFrom({ x: part.map((row) => row.slice(0, 8)), target: part.map((row) => row.slice(8)) });
+  };
+  const training = Math.floor(trained * 0.8);
+  return { training: dataset(0, training), validation: dataset(training, trained), test: dataset(trained) };
+}
+
+/** @param {string} file @returns {Record<string, Table>} */
+function tablesIn(file) {
+  // oxlint-disable-next-line typescript/no-unsafe-return -- what this script has written
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** @param {Readonly<Record<string, Table>>} all */
+function print(all) {
+  /** @param {number | undefined} number */
+  const percent = (number) => (number === undefined ? "" : `${number > 0 ? "+" : ""}${number.toFixed(2)}%`);
+  for (const [network, { variants, verdict }] of Object.entries(all)) {
+    console.log(`\n[${network.replaceAll("-", ", ")}], published: multiplicative ${percent(published[network])}\n`);
+    const rows = variants.map(({ name, meanScale, mean, deviation, difference, meanEpochs }) => [
+      name,
+      meanScale.toFixed(2),
+      `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`,
+      percent(difference?.improvement),
+      difference === undefined ? "" : difference.p.toFixed(3),
+      meanEpochs.toFixed(0),
+    ]);
+    console.log(
+      markdownTable([["", "mean S", "test RMSE", "improvement", "p", "epochs"], ...rows], {
+        align: ["l", "r", "r", "r", "r", "r"],
+      }),
+    );
+    for (const sentence of verdict) console.log(`\n${sentence}`);
+  }
+}

@@ -1,0 +1,13 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { RandomNumbers } from "./random-numbers.js";
+
+// An implementation of its own, in testing/make_goldens.py, checked there with a published test vector.
+const { random } = JSON.parse(readFileSync(new URL("testing/goldens.json", import.meta.url), "utf8")) as {
+  readonly random: readonly { readonly seed: number; readonly name: string; readonly bits: readonly number[] }[];
+};
+
+it.each(random)("bits for seed $seed and $name are those of xoshiro128**", ({ seed, name, bits }) => {
+  const numbers = new RandomNumbers(seed, name);
+  expect(bits.map(() => numbers.bits() >>> 0)).toEqual(bits);
+});

@@ -1,0 +1,239 @@
+import type { SourceColumn } from "./source.js";
+
+/**
+ * How values are kept: int64 as float64, which holds every safe integer, and text as its number in a dictionary, −1
+ * where it is missing.
+ */
+export type StoredKind = "float64" | "float32" | "uint8" | "text";
+
+/** A column with its place in a record, which holds all values of a row. */
+export interface StoredColumn {
+  readonly name: string;
+  readonly kind: StoredKind;
+  /** Of one row. */
+  readonly shape: readonly number[];
+  /** Elements of one row. */
+  readonly size: number;
+  /** From the start of a record, in elements. */
+  readonly offset: number;
+  /** From a record to the next one, in elements. */
+  readonly stride: number;
+}
+
+/** How rows are laid out: one record behind the other. */
+export interface RecordLayout {
+  readonly bytes: number;
+  readonly columns: readonly StoredColumn[];
+}
+
+const bytesOf = { float64: 8, float32: 4, text: 4, uint8: 1 } as const satisfies Readonly<Record<StoredKind, number>>;
+
+/** Lays out records: the columns of wide elements first, so that all are aligned. */
+export function recordLayout(columns: readonly SourceColumn[]): RecordLayout {
+  const stored = columns.map(({ name, kind, shape }) => ({
+    name,
+    kind: kind === "int64" ? ("float64" as const) : kind,
+    shape,
+    size: shape.reduce((product, extent) => product * extent, 1),
+  }));
+  const places = new Map<string, number>();
+  let end = 0;
+  for (const { name, kind, size } of stored.toSorted((a, b) => bytesOf[b.kind] - bytesOf[a.kind])) {
+    places.set(name, end);
+    end += size * bytesOf[kind];
+  }
+  const alignment = stored.reduce((widest, { kind }) => Math.max(widest, bytesOf[kind]), 1);
+  const bytes = Math.max(Math.ceil(end / alignment) * alignment, alignment);
+  return {
+    bytes,
+    columns: stored.map((column) => {
+      const width = bytesOf[column.kind];
+      return { ...column, offset: (places.get(column.name) ?? 0) / width, stride: bytes / width };
+    }),
+  };
+}
+
+/** Records in memory, seen as elements of each kind. */
+export interface Segment {
+  readonly bytes: Uint8Array;
+  readonly float64: Float64Array;
+  readonly float32: Float32Array;
+  readonly int32: Int32Array;
+}
+
+/** Room for some bytes of records. */
+export function newSegment(length: number): Segment {
+  const buffer = new ArrayBuffer(Math.ceil(length / 8) * 8);
+  return {
+    bytes: new Uint8Array(buffer),
+    float64: new Float64Array(buffer),
+    float32: new Float32Array(buffer),
+    int32: new Int32Array(buffer),
+  };
+}
+
+/** Rows at hand: the record of rows[i] is number (rows[i] & mask) of segment rows[i] >>> shift. */
+export interface Block {
+  readonly segments: readonly Segment[];
+  readonly shift: number;
+  readonly mask: number;
+  readonly rows: Uint32Array;
+}
+
+/** Writes a column of single values, one for each row. Missing ones are NaN. */
+export function readScalars(block: Block, column: StoredColumn, out: Float64Array): void {
+  switch (column.kind) {
+    case "float64":
+      return readFloat64(block, column, out);
+    case "float32":
+      return readFloat32(block, column, out);
+    case "uint8":
+      return readUint8(block, column, out);
+    case "text":
+      throw new Error("text has no numbers");
+  }
+}
+
+// One loop for each kind, as loops over several kinds of typed arrays are slow.
+
+function readFloat64(
+  { segments, shift, mask, rows }: Block,
+  { offset, stride }: StoredColumn,
+  out: Float64Array,
+): void {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] ?? 0;
+    const segment = segments[row >>> shift];
+    if (segment !== undefined) out[index] = segment.float64[(row & mask) * stride + offset] ?? Number.NaN;
+  }
+}
+
+function readFloat32(
+  { segments, shift, mask, rows }: Block,
+  { offset, stride }: StoredColumn,
+  out: Float64Array,
+): void {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] ?? 0;
+    const segment = segments[row >>> shift];
+    if (segment !== undefined) out[index] = segment.float32[(row & mask) * stride + offset] ?? Number.NaN;
+  }
+}
+
+function readUint8({ segments, shift, mask, rows }: Block, { offset, stride }: StoredColumn, out: Float64Array): void {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] ?? 0;
+    const segment = segments[row >>> shift];
+    if (segment !== undefined) out[index] = segment.bytes[(row & mask) * stride + offset] ?? Number.NaN;
+  }
+}
+
+/** Columns of one kind whose numbers are read together, each scaled in its own way. */
+export interface ScaledColumns {
+  readonly kind: "float64" | "float32" | "uint8";
+  /** From one record to the next, in elements. */
+  readonly stride: number;
+  /** Of each column from the start of a record. */
+  readonly offsets: Int32Array;
+  /** Of each column among the numbers of an example. */
+  readonly places: Int32Array;
+  readonly subtract: Float64Array;
+  readonly divide: Float64Array;
+  /** What stands for NaN; NaN where it stays. */
+  readonly fill: Float64Array;
+}
+
+/** Writes (x − subtract) / divide for all rows and columns: `width` numbers for each row. */
+export function readScaled(block: Block, columns: ScaledColumns, out: Float64Array, width: number): void {
+  switch (columns.kind) {
+    case "float64":
+      return scaleFloat64(block, columns, out, width);
+    case "float32":
+      return scaleFloat32(block, columns, out, width);
+    case "uint8":
+      return scaleUint8(block, columns, out, width);
+  }
+}
+
+function scaleFloat64(
+  { segments, shift, mask, rows }: Block,
+  { stride, offsets, places, subtract, divide, fill }: ScaledColumns,
+  out: Float64Array,
+  width: number,
+): void {
+  for (let index = 0, start = 0; index < rows.length; index++, start += width) {
+    const row = rows[index] ?? 0;
+    const elements = segments[row >>> shift]?.float64;
+    if (elements === undefined) continue;
+    const record = (row & mask) * stride;
+    for (let column = 0; column < offsets.length; column++) {
+      const stored = elements[record + (offsets[column] ?? 0)] ?? 0;
+      const number = Number.isNaN(stored) ? (fill[column] ?? 0) : stored;
+      out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
+    }
+  }
+}
+
+function scaleFloat32(
+  { segments, shift, mask, rows }: Block,
+  { stride, offsets, places, subtract, divide, fill }: ScaledColumns,
+  out: Float64Array,
+  width: number,
+): void {
+  for (let index = 0, start = 0; index < rows.length; index++, start += width) {
+    const row = rows[index] ?? 0;
+    const elements = segments[row >>> shift]?.float32;
+    if (elements === undefined) continue;
+    const record = (row & mask) * stride;
+    for (let column = 0; column < offsets.length; column++) {
+      const stored = elements[record + (offsets[column] ?? 0)] ?? 0;
+      const number = Number.isNaN(stored) ? (fill[column] ?? 0) : stored;
+      out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
+    }
+  }
+}
+
+function scaleUint8(
+  { segments, shift, mask, rows }: Block,
+  { stride, offsets, places, subtract, divide }: ScaledColumns,
+  out: Float64Array,
+  width: number,
+): void {
+  for (let index = 0, start = 0; index < rows.length; index++, start += width) {
+    const row = rows[index] ?? 0;
+    const elements = segments[row >>> shift]?.bytes;
+    if (elements === undefined) continue;
+    const record = (row & mask) * stride;
+    for (let column = 0; column < offsets.length; column++) {
+      const number = elements[record + (offsets[column] ?? 0)] ?? 0;
+      out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
+    }
+  }
+}
+
+/** Writes the dictionary numbers of a column of text, one for each row. */
+export function readCodes(
+  { segments, shift, mask, rows }: Block,
+  { offset, stride }: StoredColumn,
+  out: Int32Array,
+): void {
+  for (let index = 0; index < rows.length; index++) {
+    const row = rows[index] ?? 0;
+    const segment = segments[row >>> shift];
+    if (segment !== undefined) out[index] = segment.int32[(row & mask) * stride + offset] ?? -1;
+  }
+}
+
+/** The elements of one row of a block, where they are: a view, good until the next block is read. */
+export function elementsOf(
+  { segments, shift, mask, rows }: Block,
+  { kind, offset, stride, size }: StoredColumn,
+  index: number,
+): Float64Array | Float32Array | Uint8Array {
+  const row = rows[index] ?? 0;
+  const segment = segments[row >>> shift];
+  if (segment === undefined) throw new Error("a block lacks one of its rows");
+  const start = (row & mask) * stride + offset;
+  const array = kind === "float64" ? segment.float64 : kind === "float32" ? segment.float32 : segment.bytes;
+  return array.subarray(start, start + size);
+}

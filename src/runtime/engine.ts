@@ -1,0 +1,156 @@
+import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
+import type { Artifact } from "../passes/training/artifact.js";
+import type { ContractArtifact, ContractTensor } from "../passes/training/contract.js";
+import { packed } from "../passes/training/pack.js";
+import type { TrainingPlan } from "../passes/training/rewrite.js";
+import { updateArtifact } from "../passes/training/update-artifact.js";
+import { Accumulation, type AccumulationPlace } from "./accumulation.js";
+import { type Call, evaluateBatch, type Evaluation, feedsOf, lossOf, openCall, outputsOf } from "./call.js";
+import type { Batch } from "./data/dataset.js";
+import { firstNotFinite } from "./first-not-finite.js";
+import type { SessionOptions, Tensors } from "./session.js";
+import { packsOf, slotsOf } from "./slots.js";
+import { StepInputs } from "./step-inputs.js";
+import { TrainingState, type Values } from "./training-state.js";
+
+/**
+ * Training graphs ready to run, and the state that they move. One step is `gradient` (of several batches: each followed
+ * by `accumulate`) and `update`.
+ */
+export class Engine {
+  readonly state: TrainingState;
+  readonly #gradient: Call;
+  /** As it is run. */
+  readonly #gradientArtifact: Artifact;
+  readonly #update: Call;
+  readonly #evaluation: Call | undefined;
+  readonly #inputs: StepInputs;
+  readonly #options: SessionOptions;
+  #accumulation: Accumulation | undefined;
+
+  private constructor(
+    state: TrainingState,
+    inputs: StepInputs,
+    gradient: Artifact,
+    calls: readonly [Call, Call, Call | undefined],
+    options: SessionOptions,
+  ) {
+    this.#gradientArtifact = gradient;
+    this.state = state;
+    this.#inputs = inputs;
+    this.#options = options;
+    [this.#gradient, this.#update, this.#evaluation] = calls;
+  }
+
+  /** @param initial values of all parameters and running statistics */
+  static async open(plan: TrainingPlan, initial: Values, options: SessionOptions): Promise<Engine> {
+    const { gradient, evaluation, optimizer, parameters, table } = plan;
+    if (gradient === undefined) throw new Error("training needs the graph of the gradient");
+    const slots = slotsOf(parameters, optimizer.clip?.by !== "norm");
+    const isScaled = parameters.some(({ scaleShape }) => scaleShape !== undefined);
+    const scales = new Map(table.parameters.map(({ name, scale }) => [name, scale]));
+    const buffers = gradient.contract.inputs.filter(({ role }) => role === "buffer");
+    const state = new TrainingState(slots, buffers, optimizer, initial, isScaled ? scales : undefined);
+    const update = updateArtifact(
+      slots.map((slot) => ({
+        ...slot,
+        scaleShape: !isScaled ? undefined : slot.members.length === 1 ? [] : slot.shape,
+      })),
+      optimizer,
+    );
+    const inputs = new StepInputs(update.contract);
+    const packs = packsOf(slots);
+    const tensorOf = (port: ContractTensor) => state.tensor(port) ?? inputs.tensor(port.role);
+    // What is evaluated, and kept in the end, are averages where there are any.
+    const evaluated = ({ role, of }: ContractTensor) =>
+      (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
+    const packedGradient = packed(gradient, packs);
+    const opened: Call[] = [];
+    const open = async (artifact: Artifact, tensors: typeof tensorOf) => {
+      const call = await openCall(artifact, tensors, options);
+      opened.push(call);
+      return call;
+    };
+    try {
+      const calls = [
+        await open(packedGradient, tensorOf),
+        await open(update, tensorOf),
+        evaluation && (await open(packed(evaluation, packs), evaluated)),
+      ] as const;
+      return new Engine(state, inputs, packedGradient, calls, options);
+    } catch (error) {
+      for (const { session } of opened) await session.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Computes the loss and the gradients of a batch, and moves the running statistics.
+   * @param seed from 0 to 2³² − 1: what is dropped follows from it
+   * @returns the loss
+   * @throws InputError for a batch that does not fit the model
+   */
+  async gradient(batch: Batch, seed: number): Promise<number> {
+    const { session, contract, feeds, batch: wanted } = this.#gradient;
+    this.#inputs.setSeed(seed);
+    const outputs = outputsOf(contract, (port) =>
+      port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port),
+    );
+    const results = await session.run({ ...feeds, ...this.#buffers(contract), ...feedsOf(wanted, batch) }, outputs);
+    this.state.turnBuffers();
+    return lossOf(contract, results);
+  }
+
+  /**
+   * Takes back what the last gradient, that of this batch, did to the running statistics, and looks for the first number
+   * in it that is none, in the order of computation.
+   * @returns what it is in, in words; undefined where all are finite
+   */
+  async firstNotFinite(batch: Batch, seed: number): Promise<string | undefined> {
+    const { contract, feeds } = this.#gradient;
+    this.state.turnBuffers();
+    this.#inputs.setSeed(seed);
+    const fed = { ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient.batch, batch) };
+    return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#options);
+  }
+
+  /**
+   * Moves the parameters by the gradients as they are.
+   * @param isFirst whether averages begin here: they are then what the parameters have become, as in Keras
+   */
+  async update(numbers: StepNumbers, isFirst: boolean): Promise<void> {
+    const { session, contract, feeds } = this.#update;
+    this.#inputs.setNumbers(numbers);
+    await session.run(
+      feeds,
+      outputsOf(contract, (port) => this.state.tensor(port)),
+    );
+    if (isFirst) this.state.startAverages();
+  }
+
+  /** Adds the gradients of a batch to those of the batches before it; with the last one, the gradients are the sum. */
+  async accumulate(place: AccumulationPlace): Promise<void> {
+    this.#accumulation ??= await Accumulation.open(this.state, this.#options);
+    await this.#accumulation.add(place);
+  }
+
+  /** What the parameters, or their averages where there are any, make of a batch. @param outputs whose values are wanted */
+  async evaluate(batch: Batch, outputs: ReadonlySet<string>): Promise<Evaluation> {
+    if (this.#evaluation === undefined) throw new Error("the training was planned without an evaluation");
+    return evaluateBatch(this.#evaluation, this.#buffers(this.#evaluation.contract), batch, outputs);
+  }
+
+  async close(): Promise<void> {
+    for (const call of [this.#gradient, this.#update, this.#evaluation]) await call?.session.close();
+    await this.#accumulation?.close();
+  }
+
+  #buffers(contract: ContractArtifact): Tensors {
+    return Object.fromEntries(
+      contract.inputs.flatMap(({ name, role, of = "" }) => {
+        const buffer = role === "buffer" ? this.state.buffer(of) : undefined;
+        return buffer === undefined ? [] : [[name, buffer.current]];
+      }),
+    );
+  }
+}

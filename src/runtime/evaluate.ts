@@ -1,0 +1,53 @@
+import { InputError } from "../graph/errors.js";
+import type { Model } from "../graph/model.js";
+import { planTraining, type RewriteOptions } from "../passes/training/rewrite.js";
+import { evaluateBatch, openCall } from "./call.js";
+import type { Dataset } from "./data/dataset.js";
+import { initialValues } from "./initial-values.js";
+import { runtimeTensor, type SessionOptions } from "./session.js";
+import { fixedBatch, lossesOf } from "./training-settings.js";
+import type { Values } from "./training-state.js";
+import { type Measured, measuresOf, validate } from "./validate.js";
+
+/** How to evaluate. */
+export interface EvaluateOptions extends Pick<RewriteOptions, "loss" | "freezeBatchNorm">, SessionOptions {
+  /** Examples in a batch; default 256, where the model takes any number. */
+  readonly batchSize?: number;
+  /** Names of metrics; default those of the loss. */
+  readonly metrics?: readonly string[];
+  /** Values that take the place of the model's own. */
+  readonly values?: Values;
+}
+
+/**
+ * The loss and metrics of a model over all examples of a dataset; nothing is dropped, and running statistics are used.
+ * @throws InputError for a loss, metrics or data that do not fit the model
+ */
+export async function evaluate(model: Model, data: Dataset, options: EvaluateOptions): Promise<Measured> {
+  const plan = planTraining(model, options, { gradient: false, evaluation: true });
+  const { evaluation } = plan;
+  if (evaluation === undefined) throw new Error("an evaluation was planned");
+  if (data.count === 0) throw new InputError("data", "have no examples to evaluate");
+  const measures = measuresOf(lossesOf(plan.loss), evaluation.contract, options.metrics);
+  const fixed = fixedBatch(evaluation.contract);
+  const values = initialValues(model, plan, options.values);
+  const call = await openCall(
+    evaluation,
+    ({ role, of = "" }) => {
+      const value = role === "parameter" ? values.get(of) : undefined;
+      return value && runtimeTensor(value);
+    },
+    options,
+  );
+  const buffers = call.contract.inputs.flatMap(({ name, role, of = "" }) => {
+    const value = role === "buffer" ? values.get(of) : undefined;
+    return value === undefined ? [] : [[name, runtimeTensor(value)] as const];
+  });
+  const fed = Object.fromEntries(buffers);
+  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
+  try {
+    return await validate(data, (batch, outputs) => evaluateBatch(call, fed, batch, outputs), measures, batching);
+  } finally {
+    await call.session.close();
+  }
+}

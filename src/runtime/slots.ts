@@ -1,0 +1,1 @@
+export { type Member, packsOf, type Slot, slotsOf } from "../passes/training/slots.js";
