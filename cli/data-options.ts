@@ -54,7 +54,7 @@ export interface GivenData extends GivenSources {
   readonly target: readonly string[];
   readonly "validation-data": readonly string[];
   readonly "validation-split": number | undefined;
-  readonly shuffle: boolean;
+  readonly "no-shuffle": boolean;
   readonly standardize: boolean;
   readonly "standardize-target": boolean;
   readonly "one-hot": string | undefined;
@@ -82,11 +82,10 @@ export const dataOptions = {
     "validation-split",
     "How many of the examples are for validation: a share below 1, or a number of them",
   ),
-  shuffle: {
+  "no-shuffle": {
     type: "boolean",
-    default: true,
-    describe:
-      "Another order of the examples in each epoch; --no-shuffle takes them as they are, the last for validation",
+    default: false,
+    describe: "Take the examples in their own order in every epoch, and the last ones for validation",
   },
   standardize: {
     type: "boolean",
@@ -139,7 +138,7 @@ export async function openData(
   given: GivenData,
   how: Pick<AssembleOptions, "seed" | "test"> & { readonly testData?: readonly string[] },
 ): Promise<AssembledData> {
-  const { data, shuffle, target, "validation-data": validation, "validation-split": share } = given;
+  const { data, target, "validation-data": validation, "validation-split": share } = given;
   if (data.length === 0) throw new InputError("--data", "is missing", "name a file of examples");
   if (validation.length > 0 && share !== undefined) {
     throw new InputError("--validation-split", "does not go with --validation-data", "choose one");
@@ -150,7 +149,7 @@ export async function openData(
   const { testData = [], ...others } = how;
   return assemble(contract.artifacts.gradient?.inputs ?? [], sources, descriptionOf(contract, given), {
     ...others,
-    shuffle,
+    shuffle: !given["no-shuffle"],
     ...(share === undefined ? {} : { validation: share }),
     ...(validation.length === 0 ? {} : { validationSources: await openSources(validation, given) }),
     ...(testData.length === 0 ? {} : { testSources: await openSources(testData, given) }),

@@ -1,13 +1,17 @@
 import yargs from "yargs";
 import { InputError, oneLine } from "../src/index.js";
 import { annotateCommand } from "./annotate.js";
+import { compareCommand } from "./compare.js";
+import { evaluateCommand } from "./evaluate.js";
 import { initCommand } from "./init.js";
+import { Interrupted } from "./interrupt.js";
 import { newCommand } from "./new.js";
 import { rewriteCommand } from "./rewrite.js";
 import { type CommonOptions, processTerminal } from "./terminal.js";
+import { trainCommand } from "./train.js";
 
-/** What the shell learns: done, our fault, the user's input. */
-export type ExitCode = 0 | 1 | 2;
+/** What the shell learns: done, our fault, the user's input, interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130;
 
 /** Options and positionals that may be given several times. */
 const repeatable: ReadonlySet<string> = new Set([
@@ -20,6 +24,13 @@ const repeatable: ReadonlySet<string> = new Set([
   "lossWeight",
   "without-decay",
   "withoutDecay",
+  "data",
+  "features",
+  "target",
+  "validation-data",
+  "validationData",
+  "test-data",
+  "testData",
 ]);
 
 /** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
@@ -36,6 +47,9 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     })
     .command(annotateCommand)
     .command(rewriteCommand)
+    .command(trainCommand)
+    .command(evaluateCommand)
+    .command(compareCommand)
     .command(initCommand)
     .command(newCommand)
     .demandCommand(1, "no command was given")
@@ -69,6 +83,10 @@ function report(error: unknown, options: CommonOptions): ExitCode {
   const terminal = processTerminal(options);
   const stack = options.verbose && error instanceof Error ? error.stack : undefined;
   if (stack !== undefined) process.stderr.write(`${stack}\n`);
+  if (error instanceof Interrupted) {
+    terminal.message("warning", error.message);
+    return 130;
+  }
   if (error instanceof InputError) {
     terminal.message("error", error.message);
     return 2;

@@ -20,12 +20,26 @@ export interface Terminal {
   out(text: string): void;
   /** Something to tell the person: one line. */
   message(kind: MessageKind, text: string): void;
+  /** A line of progress that stays; not with --quiet. */
+  line(text: string): void;
+  /** A line of progress that the next one takes the place of; only on a terminal. Empty to take it away. */
+  progress(text: string): void;
+  /** A line of JSON for other programs. */
+  json(line: string): void;
+  /** How lines of progress are to look. */
+  readonly progressStyle: { readonly columns?: number; readonly colors: boolean };
 }
 
 /** Results on standard output, messages on standard error; colours only on a terminal, and not under NO_COLOR. */
 export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "json">): Terminal {
   const { stdout, stderr } = process;
   const messageColors = pc.createColors(hasColors(stderr));
+  const showsProgress = stderr.isTTY && !quiet && !json;
+  let shown = "";
+  /** Takes away the line of progress while another one is written. */
+  const write = (text: string) => {
+    stderr.write(shown === "" ? text : `\r\u001b[2K${text}${shown}`);
+  };
   return {
     columns: stdout.isTTY ? stdout.columns : undefined,
     colors: pc.createColors(hasColors(stdout)),
@@ -34,8 +48,18 @@ export function processTerminal({ quiet, json }: Pick<CommonOptions, "quiet" | "
       if (quiet && kind === "note") return;
       const paint = { note: messageColors.dim, warning: messageColors.yellow, error: messageColors.red }[kind];
       const line = oneLine(kind === "note" ? text : `${kind}: ${text}`);
-      stderr.write(json ? `${JSON.stringify({ event: kind, message: text })}\n` : `${paint(line)}\n`);
+      write(json ? `${JSON.stringify({ event: kind, message: text })}\n` : `${paint(line)}\n`);
     },
+    line(text) {
+      if (!quiet) write(`${text}\n`);
+    },
+    progress(text) {
+      if (!showsProgress || text === shown) return;
+      stderr.write(`\r\u001b[2K${text}`);
+      shown = text;
+    },
+    json: (line) => void stderr.write(`${line}\n`),
+    progressStyle: { colors: hasColors(stderr), ...(stderr.isTTY ? { columns: stderr.columns } : {}) },
   };
 }
 

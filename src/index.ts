@@ -105,6 +105,7 @@ export {
   type Preprocessing,
 } from "./passes/preprocessing/preprocessing.js";
 export {
+  requireWritable,
   writeTrainedModel,
   type TrainedModelOptions,
   type TrainedValues,
@@ -150,3 +151,22 @@ export type { CheckpointOptions, TrainingData, TrainOptions } from "./runtime/tr
 export type { TrainingResult } from "./runtime/training-result.js";
 export type { Values } from "./runtime/training-state.js";
 export type { Measured } from "./runtime/validate.js";
+export { classCountsOf } from "./runtime/data/class-counts.js";
+export {
+  checkpointFolder,
+  type CheckpointFolder,
+  type CheckpointFolderOptions,
+} from "./runtime/checkpoints/checkpoint-folder.js";
+export {
+  openSafetensors,
+  readSafetensors,
+  safetensorsBytes,
+  type CheckpointContent,
+  type SafetensorsFile,
+} from "./runtime/checkpoints/safetensors.js";
+export { EventLog, logLine, type EventLogOptions } from "./runtime/reports/log.js";
+export type { Comparison, ComparisonCurve, ComparisonCurves } from "./runtime/reports/comparison.js";
+export { epochLine, progressAfter, progressLine, type LineOptions, type Progress } from "./runtime/reports/progress.js";
+export { report, type ReportInput } from "./runtime/reports/report.js";
+export { TensorBoardLog, type TensorBoardOptions } from "./runtime/reports/tensorboard.js";
+export { holmCorrected, pairedTTest, type PairedTTest } from "./runtime/statistics.js";

@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from networks import LeNet, LstmClassifier, SmallCnn, TransformerClassifier
+from networks import LeNet, LstmClassifier, RowTransformer, SmallCnn, TransformerClassifier
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
@@ -58,6 +58,7 @@ CASES = {
     "cnn-batchnorm": Case(lambda: SmallCnn(normalized=True), "image", "x", 10),
     "lenet28": Case(LeNet, "image", "x28", 20),
     "transformer": Case(lambda: TransformerClassifier(17, 64, 10), "input_ids", "input_ids", 40, 0.003),
+    "row-transformer": Case(RowTransformer, "rows", "rows", 40, 0.003),
     "lstm": Case(LstmClassifier, "rows", "rows", 40, 0.003),
 }
 

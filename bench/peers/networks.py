@@ -100,6 +100,22 @@ class TransformerClassifier(nn.Module):
         return self.head(self.ln(x).mean(1))
 
 
+class RowTransformer(nn.Module):
+    """Classifies sequences [N, 8, 8] of values 0 to 16: each row of an image is a step."""
+
+    def __init__(self, width: int = 32, blocks: int = 2) -> None:
+        super().__init__()
+        self.rows = nn.Linear(8, width)
+        self.positions = nn.Parameter(torch.randn(8, width) * 0.02)
+        self.blocks = nn.Sequential(*(Block(width, 4) for _ in range(blocks)))
+        self.ln = nn.LayerNorm(width)
+        self.head = nn.Linear(8 * width, 10)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        x = self.blocks(self.rows(rows / 16) + self.positions)
+        return self.head(self.ln(x).flatten(1))
+
+
 class LstmClassifier(nn.Module):
     """Classifies sequences [N, 8, 8] of values 0 to 16 by the last hidden state."""
 

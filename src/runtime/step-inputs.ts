@@ -6,9 +6,9 @@ import { runtimeTensor } from "./session.js";
 
 /** The numbers of a step (α_t, ε_t, the decay, the seed of dropout), where sessions read them. */
 export class StepInputs {
-  readonly #numbers: ReadonlyMap<string, FloatTensor>;
+  readonly #numbers: ReadonlyMap<keyof StepNumbers, FloatTensor>;
   readonly #seed = new BigInt64Array(1);
-  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #tensors: ReadonlyMap<TensorRole, Tensor>;
 
   /** @param update the artifact that says of which type the numbers are */
   constructor({ inputs }: ContractArtifact) {
@@ -17,7 +17,7 @@ export class StepInputs {
         isNumber(role) ? [[role, zeros(dtype === "float64" ? "float64" : "float32", [])] as const] : [],
       ),
     );
-    this.#tensors = new Map([
+    this.#tensors = new Map<TensorRole, Tensor>([
       ...[...this.#numbers].map(([role, number]) => [role, runtimeTensor(number)] as const),
       ["seed", runtimeTensor({ type: "int64", data: this.#seed, dims: [] })],
     ]);
@@ -28,7 +28,7 @@ export class StepInputs {
   }
 
   setNumbers(numbers: StepNumbers): void {
-    for (const [role, number] of Object.entries(numbers)) this.#numbers.get(role)?.data.fill(number);
+    for (const [role, { data }] of this.#numbers) data.fill(numbers[role] ?? 0);
   }
 
   /** @param seed from 0 to 2³² − 1 */
@@ -37,6 +37,6 @@ export class StepInputs {
   }
 }
 
-function isNumber(role: TensorRole): boolean {
+function isNumber(role: TensorRole): role is keyof StepNumbers {
   return role === "alpha" || role === "epsilon" || role === "decay";
 }

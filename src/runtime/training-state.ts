@@ -151,7 +151,13 @@ export class TrainingState {
 
 /** Copies of values that later steps do not change. */
 export function copied(values: Values): Values {
-  return new Map([...values].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as HostTensor]));
+  return new Map([...values].map(([name, tensor]) => [name, copyOf(tensor)]));
+}
+
+function copyOf(tensor: HostTensor): HostTensor {
+  if (tensor.type === "float32") return { ...tensor, data: tensor.data.slice() };
+  // Training moves real numbers alone.
+  return tensor.type === "float64" ? { ...tensor, data: tensor.data.slice() } : tensor;
 }
 
 function viewOf(whole: FloatTensor, { offset, elements, shape: dims }: Member): FloatTensor {

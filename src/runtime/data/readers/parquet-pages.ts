@@ -1,6 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { CompressionCodec } from "hyparquet";
 import { compressors, decompressZstd } from "hyparquet-compressors";
+import { withinTime } from "./time-limit.js";
 import { readThrift, type ThriftStruct } from "./thrift.js";
 
 /** What is known of a column's values in one row group. */
@@ -250,16 +251,21 @@ function decompressed(bytes: Uint8Array, length: number, codec: CompressionCodec
     case "BROTLI":
       return brotliDecompressSync(bytes, { maxOutputLength: length });
     case "ZSTD":
-      return decompressZstd(bytes, new Uint8Array(length));
+      return withinTime(timeFor(length), () => decompressZstd(bytes, new Uint8Array(length)));
     case "SNAPPY":
     case "LZ4":
     case "LZ4_RAW":
     case "LZO": {
       const decompress = compressors[codec];
       if (decompress === undefined) throw new PageError(`it is compressed by ${codec}, which cannot be read`);
-      return decompress(bytes, length);
+      return withinTime(timeFor(length), () => decompress(bytes, length));
     }
   }
+}
+
+/** Milliseconds: a hundred times what unpacking takes. */
+function timeFor(length: number): number {
+  return 2000 + Math.ceil(length / 1000);
 }
 
 function varint(bytes: Uint8Array, start: number, longest = 10): { readonly value: number; readonly end: number } {

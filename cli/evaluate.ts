@@ -1,0 +1,99 @@
+import type { CommandModule } from "yargs";
+import {
+  applyPreprocessing,
+  evaluate,
+  InputError,
+  metrics,
+  type Model,
+  readModel,
+  readPreprocessing,
+  rewrite,
+} from "../src/index.js";
+import { dataOptions, type GivenData, openData, openSources } from "./data-options.js";
+import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
+import { metricTable } from "./metric-table.js";
+import { number } from "./options.js";
+import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
+import { PREPROCESSING } from "./train.js";
+
+interface EvaluateCommandOptions
+  extends CommonOptions, GivenLosses, Omit<GivenData, "validation-data" | "validation-split" | "no-shuffle"> {
+  readonly model: string;
+  readonly metrics: string | undefined;
+  readonly "batch-size": number | undefined;
+  readonly threads: number | undefined;
+  readonly format: "table" | "json";
+}
+
+const { "validation-data": _data, "validation-split": _split, "no-shuffle": _order, ...ownDataOptions } = dataOptions;
+
+/** `caadam-onnx evaluate`: loss and metrics over a file of examples. */
+export const evaluateCommand: CommandModule<CommonOptions, EvaluateCommandOptions> = {
+  command: "evaluate <model>",
+  describe: "Measure loss and metrics of a model on a file of examples",
+  builder: (yargs) =>
+    yargs
+      .positional("model", { type: "string", demandOption: true, describe: "An ONNX file" })
+      .options({
+        ...ownDataOptions,
+        ...lossOptions,
+        metrics: {
+          type: "string",
+          requiresArg: true,
+          defaultDescription: "those of the loss",
+          describe: `What is measured, with commas between: ${[...metrics.keys()].join(", ")}`,
+        },
+        "batch-size": { ...number("batch-size", "Examples at a time"), defaultDescription: "256" },
+        threads: { ...number("threads", "Threads for one operator"), defaultDescription: "one for each core" },
+        format: { choices: ["table", "json"] as const, default: "table" as const, describe: "How to print" },
+      })
+      .example("$0 evaluate trained.onnx --data test.csv --loss mse", "What training did to its data is done again"),
+  handler: async (options) => evaluateModel(options, processTerminal(options)),
+};
+
+async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal): Promise<void> {
+  const { model: path, metrics: named, "batch-size": batchSize, threads, format } = options;
+  const model = readModel(path);
+  const data = await examplesFor(model, options, terminal);
+  try {
+    const { loss, metrics: measured } = await evaluate(model, data.dataset, {
+      loss: lossSpecifications(options),
+      ...(named === undefined ? {} : { metrics: named.split(",").map((name) => name.trim()) }),
+      ...(batchSize === undefined ? {} : { batchSize }),
+      ...(threads === undefined ? {} : { threads }),
+    });
+    const all = { examples: data.dataset.count, loss, ...measured };
+    terminal.out(
+      format === "json"
+        ? `${JSON.stringify({ examples: data.dataset.count, loss, metrics: measured })}\n`
+        : metricTable(all),
+    );
+  } finally {
+    data.close();
+  }
+}
+
+/** The examples as the model takes them: by what it says of its training, or else by the options. */
+async function examplesFor(model: Model, options: EvaluateCommandOptions, terminal: Terminal) {
+  if (options.data.length === 0) throw new InputError("--data", "is missing", "name a file of examples");
+  const { contract } = rewrite(model, { loss: lossSpecifications(options), emit: ["gradient", "eval"] });
+  const text = model.metadata.get(PREPROCESSING);
+  if (text === undefined) {
+    const given = { ...options, "validation-data": [], "validation-split": undefined, "no-shuffle": true };
+    const { training: dataset, close } = await openData(contract, given, { seed: 0 });
+    return { dataset, close };
+  }
+  const chosen = (["standardize", "standardize-target", "number-labels"] as const).filter((name) => options[name]);
+  if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);
+  const preprocessing = readPreprocessing(parsed(text, options.model), options.model);
+  const inputs = contract.artifacts.eval?.inputs ?? [];
+  return applyPreprocessing(preprocessing, inputs, await openSources([...options.data, ...options.target], options));
+}
+
+function parsed(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InputError(path, `has damaged metadata "${PREPROCESSING}"`, "train it anew");
+  }
+}
