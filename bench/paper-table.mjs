@@ -154,25 +154,41 @@ function tablesIn(file) {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** @param {Readonly<Record<string, Table>>} all */
+/**
+ * The improvement on Adam by network, with p; in bold what stays after Holm's correction.
+ * @param {Readonly<Record<string, Table>>} all
+ */
 function print(all) {
-  /** @param {number | undefined} number */
-  const percent = (number) => (number === undefined ? "" : `${number > 0 ? "+" : ""}${number.toFixed(2)}%`);
-  for (const [network, { variants, verdict }] of Object.entries(all)) {
-    console.log(`\n[${network.replaceAll("-", ", ")}], published: multiplicative ${percent(published[network])}\n`);
-    const rows = variants.map(({ name, meanScale, mean, deviation, difference, meanEpochs }) => [
-      name,
-      meanScale.toFixed(2),
-      `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`,
-      percent(difference?.improvement),
-      difference === undefined ? "" : difference.p.toFixed(3),
-      meanEpochs.toFixed(0),
-    ]);
-    console.log(
-      markdownTable([["", "mean S", "test RMSE", "improvement", "p", "epochs"], ...rows], {
-        align: ["l", "r", "r", "r", "r", "r"],
-      }),
-    );
-    for (const sentence of verdict) console.log(`\n${sentence}`);
-  }
+  const networks = Object.keys(all);
+  const summaries = Object.values(all).map(
+    ({ variants }) => new Map(variants.map((variant) => [rowOf(variant), variant])),
+  );
+  const rows = [...new Set(summaries.flatMap((summary) => [...summary.keys()]))].map((row) => [
+    row,
+    ...summaries.map((summary) => cellOf(summary.get(row))),
+  ]);
+  const expected = networks.map((network) => percent(published[network] ?? Number.NaN));
+  const header = ["test RMSE", ...networks.map((network) => `[${network.replaceAll("-", ", ")}]`)];
+  const align = ["l", ...networks.map(() => "r")];
+  console.log(markdownTable([header, ["published, multiplicative (keras)", ...expected], ...rows], { align }));
+  for (const [network, { verdict }] of Object.entries(all)) console.log(`\n[${network}] ${verdict.join(" ")}`);
+}
+
+/** @param {Pick<VariantSummary, "name" | "largerStepsOf">} variant */
+function rowOf({ name, largerStepsOf }) {
+  return largerStepsOf === undefined ? name : `adam × mean S of ${largerStepsOf}`;
+}
+
+/** @param {Omit<VariantSummary, "runs"> | undefined} variant */
+function cellOf(variant) {
+  if (variant === undefined) return "";
+  const { mean, deviation, difference } = variant;
+  if (difference === undefined) return `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`;
+  const cell = `${percent(difference.improvement)} (${difference.p.toFixed(3)})`;
+  return difference.correctedP < 0.05 ? `**${cell}**` : cell;
+}
+
+/** @param {number} number */
+function percent(number) {
+  return `${number > 0 ? "+" : ""}${number.toFixed(2)}%`;
 }

@@ -22,6 +22,7 @@ import { comparisonOf, comparisonTable } from "./comparison-report.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { Interrupted, interruptible } from "./interrupt.js";
 import { file, globs, number, summaries } from "./options.js";
+import { requireWritableFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import { type GivenTraining, givenTrainingOptions, trainingOptions } from "./training-options.js";
 
@@ -116,6 +117,7 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
   if (!Number.isSafeInteger(count) || count < 2) {
     throw new InputError(`--seeds ${count}`, "is out of range: it takes a whole number from 2");
   }
+  if (reportPath !== undefined) requireWritableFile(reportPath);
   const training = { ...givenTrainingOptions(options), shuffle: !options["no-shuffle"] };
   const chosen = {
     strategies: chosenFrom("--strategies", options.strategies, [
@@ -137,7 +139,8 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
     ...(share === undefined ? {} : { test: share }),
   });
   try {
-    const { training: examples, validation, test, preprocessing } = data;
+    const { training: examples, validation, test, preprocessing, dropped } = data;
+    if (dropped > 0) terminal.message("note", `left out ${dropped} examples with missing values`);
     if (validation === undefined) {
       throw new InputError("--validation-split", "is missing", "a comparison needs examples for validation");
     }
@@ -156,6 +159,8 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
             ...(init === undefined ? {} : { initialization: { scheme: init } }),
             ...(targetLoss === undefined ? {} : { targetLoss }),
             onEvent: (event, { variant, seed, run, runs }) => {
+              // Of all runs it is the same.
+              if (event.event === "warning" && run === 1) terminal.message("warning", event.message);
               if (event.event === "progress") {
                 terminal.progress(
                   `run ${run}/${runs}  ${variant}, seed ${seed}, epoch ${event.epoch}, loss ${Number(event.loss.toPrecision(4))}`,

@@ -32,8 +32,9 @@ export function comparisonTable(
           width,
         )
       : `${markdownTable([titled.map(({ title }) => title), ...rows], { align: titled.map(({ align }) => (align === "left" ? "l" : "r")) })}\n`;
-  const target = `Target: a validation loss of ${Number(result.targetLoss.toPrecision(4))}.`;
-  return `${table}\n${[...result.verdict, target].join("\n")}\n`;
+  const { targetLoss } = result;
+  const target = Number.isFinite(targetLoss) ? [`Target: a validation loss of ${significant(targetLoss)}.`] : [];
+  return `${table}\n${[...result.verdict, ...target].join("\n")}\n`;
 }
 
 /** A comparison as a report shows it. */
@@ -59,13 +60,12 @@ function cellsOf({
   toTarget,
   runs,
 }: VariantSummary): string[] {
-  const sign = (difference?.improvement ?? 0) > 0 ? "+" : "";
   return [
     name,
     meanScale.toFixed(2),
     significant(mean),
     significant(deviation),
-    difference === undefined ? "" : `${sign}${difference.improvement.toFixed(2)}%`,
+    difference === undefined ? "" : percent(difference.improvement),
     difference === undefined ? "" : probability(difference.p),
     difference === undefined ? "" : probability(difference.correctedP),
     meanSteps.toFixed(0),
@@ -94,6 +94,10 @@ function curveOf({ name, runs }: VariantSummary) {
 
 function significant(value: number): string {
   return Number.isNaN(value) ? "n/a" : String(Number(value.toPrecision(4)));
+}
+
+function percent(value: number): string {
+  return Number.isNaN(value) ? "n/a" : `${value > 0 ? "+" : ""}${value.toFixed(2)}%`;
 }
 
 function probability(p: number): string {

@@ -62,6 +62,7 @@ async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(threads === undefined ? {} : { threads }),
     });
+    if (data.dropped > 0) terminal.message("note", `left out ${data.dropped} examples with missing values`);
     const all = { examples: data.dataset.count, loss, ...measured };
     terminal.out(
       format === "json"
@@ -80,8 +81,8 @@ async function examplesFor(model: Model, options: EvaluateCommandOptions, termin
   const text = model.metadata.get(PREPROCESSING);
   if (text === undefined) {
     const given = { ...options, "validation-data": [], "validation-split": undefined, "no-shuffle": true };
-    const { training: dataset, close } = await openData(contract, given, { seed: 0 });
-    return { dataset, close };
+    const data = await openData(contract, given, { seed: 0 });
+    return { dataset: data.training, dropped: data.dropped, close: () => data.close() };
   }
   const chosen = (["standardize", "standardize-target", "number-labels"] as const).filter((name) => options[name]);
   if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);

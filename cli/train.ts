@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import {
+  type Contract,
   encodeModel,
   foldPreprocessing,
   InputError,
@@ -21,6 +22,7 @@ import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { interruptible, Interrupted } from "./interrupt.js";
 import { metricTable } from "./metric-table.js";
 import { file, number } from "./options.js";
+import { requireWritableFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import {
   givenTrainingOptions,
@@ -99,6 +101,8 @@ export const trainCommand: CommandModule<CommonOptions, TrainCommandOptions> = {
 async function trainModel(options: TrainCommandOptions, terminal: Terminal): Promise<void> {
   const { model: path, output, seed = 0 } = options;
   if (output === "") throw new InputError("--output", "names no file");
+  requireWritableFile(output);
+  if (options.report !== undefined) requireWritableFile(options.report);
   const training = {
     ...givenTrainingOptions(options),
     ...givenUpdateOptions(options),
@@ -109,39 +113,43 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
   const { contract } = rewrite(model, { ...training, emit: ["gradient", "eval"] });
   requireWritable(model, new Map(contract.parameters.map(({ name, shape }) => [name, shape])));
   const data = await openData(contract, options, { seed });
-  const reporter = new TrainingReporter(terminal, options);
   try {
     if (data.dropped > 0) terminal.message("note", `left out ${data.dropped} examples with missing values`);
-    const { training: examples, validation, preprocessing } = data;
-    const result = await interruptible((signal) =>
-      train(
-        model,
-        { training: examples, ...(validation === undefined ? {} : { validation }), description: preprocessing },
-        {
-          ...training,
-          ...checkpointsOf(options),
-          gradientNorms: options.report !== undefined || options.tensorboard !== undefined,
-          signal,
-          onEvent: (event) => reporter.tell(event),
-        },
-      ).result(),
-    );
-    reporter.close();
-    if (result.reason === "aborted" && options["checkpoint-dir"] !== undefined) {
-      throw new Interrupted(
-        `after step ${result.step}; all state is in ${options["checkpoint-dir"]}: go on with --resume`,
+    const reporter = new TrainingReporter(terminal, options);
+    try {
+      const { training: examples, validation, preprocessing } = data;
+      const result = await interruptible((signal) =>
+        train(
+          model,
+          { training: examples, ...(validation === undefined ? {} : { validation }), description: preprocessing },
+          {
+            ...training,
+            ...checkpointsOf(options),
+            gradientNorms: options.report !== undefined || options.tensorboard !== undefined,
+            signal,
+            onEvent: (event) => reporter.tell(event),
+          },
+        ).result(),
       );
+      reporter.close();
+      if (result.reason === "aborted" && options["checkpoint-dir"] !== undefined) {
+        throw new Interrupted(
+          `after step ${result.step}; all state is in ${options["checkpoint-dir"]}: go on with --resume`,
+        );
+      }
+      for (const written of save(model, result, preprocessing, contract.loss, options))
+        terminal.message("note", `wrote ${written}`);
+      if (options.report !== undefined) {
+        writeFile(options.report, reportOf(path, model, result, reporter.events, training, options));
+        terminal.message("note", `wrote ${options.report}`);
+      }
+      terminal.out(outcome(result, options.format));
+      if (result.reason === "aborted")
+        throw new Interrupted(`after step ${result.step}; the weights so far are in ${output}`);
+    } finally {
+      reporter.close();
     }
-    for (const written of save(model, result, preprocessing, options)) terminal.message("note", `wrote ${written}`);
-    if (options.report !== undefined) {
-      writeFile(options.report, reportOf(path, model, result, reporter.events, training, options));
-      terminal.message("note", `wrote ${options.report}`);
-    }
-    terminal.out(outcome(result, options.format));
-    if (result.reason === "aborted")
-      throw new Interrupted(`after step ${result.step}; the weights so far are in ${output}`);
   } finally {
-    reporter.close();
     data.close();
   }
 }
@@ -167,6 +175,7 @@ function save(
   model: Model,
   { values }: TrainingResult,
   preprocessing: Preprocessing,
+  loss: Contract["loss"],
   options: TrainCommandOptions,
 ): readonly string[] {
   const { output } = options;
@@ -178,7 +187,9 @@ function save(
   const metadata = { [PREPROCESSING]: JSON.stringify(preprocessing) };
   if (!options["fold-preprocessing"]) return writeTrainedModel(model, floats, output, { metadata });
   const paths = writeTrainedModel(model, floats, output);
-  writeFile(output, [encodeModel(foldPreprocessing(readModel(output), preprocessing))]);
+  writeFile(output, [
+    encodeModel(foldPreprocessing(readModel(output), preprocessing, { outputs: outputsOf(loss, preprocessing) })),
+  ]);
   return paths;
 }
 
@@ -200,6 +211,18 @@ function reportOf(
     layers: structureOf(model, training).layers,
     settings: { model: path, data, target, features, ...training },
   });
+}
+
+/** The outputs that were trained on targets, each with its target. */
+function outputsOf(loss: Contract["loss"], { tensors }: Preprocessing): Readonly<Record<string, string>> {
+  const losses = (loss.name === "sum" ? loss.losses : [loss]).filter(({ name }) => name !== "model");
+  const targets = tensors.filter(({ role }) => role === "target");
+  return Object.fromEntries(
+    losses.flatMap(({ output }, index) => {
+      const target = targets[index];
+      return target === undefined ? [] : [[output, target.name] as const];
+    }),
+  );
 }
 
 /** The loss and metrics of the weights that were kept. */

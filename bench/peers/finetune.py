@@ -10,8 +10,8 @@ Handwritten Digits", test part), in one fixed order, the last 360 for testing. T
     data28/train-images-idx3-ubyte.gz ...                               enlarged to 28x28, values 0 to 255, compressed
     data/train.npz, test.npz                                            x [N, 1, 8, 8], rows [N, 8, 8], input_ids [N, 64], y [N]
 
-The models take these values as they are: what scales them is in the graph. Training: Adam with PyTorch's defaults but for the rate, batches of 32, the
-training images in a new order every epoch, the last incomplete batch included; the loss is the cross-entropy of the logits.
+The models take these values as they are: what scales them is in the graph. Training: Adam, batches of 32, the training images in a new order
+every epoch, the last incomplete batch included; the loss is the cross-entropy of the logits. Epochs and learning rates stand in CASES.
 
 Models, for each seed: NAME.seedS.onnx with the initial weights and a symbolic batch (torch.onnx.export, dynamo=False, opset 17),
 NAME.seedS.batch1.onnx with batch 1 baked in, NAME.seedS.dynamo.onnx by the newer exporter.
@@ -112,9 +112,8 @@ def export(model: nn.Module, example: Tensor, name: str, path: Path) -> None:
     model.load_state_dict(state)  # tracing in training mode moves the running statistics
     if not normalized:
         batch = torch.export.Dim("batch")
-        torch.onnx.export(
-            model.eval(), (example[:2],), path.with_suffix(".dynamo.onnx"), dynamo=True, dynamic_shapes=({0: batch},), external_data=False, verbose=False, **common
-        )
+        new = {**common, "dynamo": True, "dynamic_shapes": ({0: batch},), "external_data": False, "verbose": False}
+        torch.onnx.export(model.eval(), (example[:2],), path.with_suffix(".dynamo.onnx"), **new)
 
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
@@ -179,7 +178,8 @@ def main() -> None:
         }
         file.write_text(json.dumps(results, indent=2) + "\n")
         seconds = time.perf_counter() - start
-        print(f"{name:14} {100 * np.mean(accuracies):6.2f} % ± {100 * np.std(accuracies, ddof=1):.2f}, loss {np.mean(losses):.4f}, {seconds:.0f} s", flush=True)
+        mean, deviation = 100 * np.mean(accuracies), 100 * np.std(accuracies, ddof=1)
+        print(f"{name:16} {mean:6.2f} % ± {deviation:.2f}, loss {np.mean(losses):.4f}, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -13,10 +13,21 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** A command that runs. */
+export interface Started {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** When so many lines are on standard error, or it has ended. */
+  readonly lines: (count: number) => Promise<void>;
+  /** What it left behind. */
+  readonly finished: Promise<Finished & { readonly signal: NodeJS.Signals | null }>;
+}
+
 /** The command line in a temporary folder. */
 export interface CommandLine {
   /** Runs it as a user does. */
   readonly run: (...args: readonly string[]) => Finished;
+  /** Starts it, for those who end it before its time. */
+  readonly start: (...args: readonly string[]) => Started;
   /** The path of a file in the folder. */
   readonly path: (name: string) => string;
   /** Expects one line, no stack, exit code 2, nothing on standard output, no new files. */
@@ -30,13 +41,13 @@ export function commandLine(): CommandLine {
     folder = mkdtempSync(join(tmpdir(), "caadam-onnx-"));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const run = (...args: readonly string[]): Finished => {
-    // Under CI, libraries would like to write colours into pipes.
-    const env = { ...process.env, CI: "true" };
-    return spawnSync(process.execPath, [main, ...args], { cwd: folder, env, encoding: "utf8" });
-  };
+  // Under CI, libraries would like to write colours into pipes.
+  const env = { ...process.env, CI: "true" };
+  const run = (...args: readonly string[]): Finished =>
+    spawnSync(process.execPath, [main, ...args], { cwd: folder, env, encoding: "utf8" });
   return {
     run,
+    start: (...args) => started(spawn(process.execPath, [main, ...args], { cwd: folder, env })),
     path: (name) => join(folder, name),
     expectRefusal: (args, message) => {
       const before = readdirSync(folder).toSorted();
@@ -49,4 +60,22 @@ export function commandLine(): CommandLine {
       expect(readdirSync(folder).toSorted()).toEqual(before);
     },
   };
+}
+
+function started(child: ChildProcessWithoutNullStreams): Started {
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const finished = new Promise<Finished & { signal: NodeJS.Signals | null }>((done) => {
+    child.on("close", (status, signal) => done({ status, signal, stdout, stderr }));
+  });
+  const hasLines = (count: number) => stderr.split("\n").length > count;
+  const lines = async (count: number) => {
+    const told = new Promise<void>((done) => {
+      if (hasLines(count)) done();
+      child.stderr.on("data", () => hasLines(count) && done());
+    });
+    await Promise.race([finished, told]);
+  };
+  return { child, lines, finished };
 }

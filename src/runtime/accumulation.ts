@@ -5,7 +5,7 @@ import { standardModel } from "../graph/standard-model.js";
 import { tensorFacts } from "../graph/shapes/facts.js";
 import { zeros } from "./host-tensor.js";
 import { runtimeTensor, Session, type SessionOptions, type Tensors } from "./session.js";
-import type { Slot } from "./slots.js";
+import type { Slot } from "../passes/training/slots.js";
 import type { TrainingState } from "./training-state.js";
 
 /** Where a batch is among those whose gradients are added up. */

@@ -9,7 +9,7 @@ import { type Call, evaluateBatch, type Evaluation, feedsOf, lossOf, openCall, o
 import type { Batch } from "./data/dataset.js";
 import { firstNotFinite } from "./first-not-finite.js";
 import type { SessionOptions, Tensors } from "./session.js";
-import { packsOf, slotsOf } from "./slots.js";
+import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { StepInputs } from "./step-inputs.js";
 import { TrainingState, type Values } from "./training-state.js";
 
@@ -51,13 +51,7 @@ export class Engine {
     const scales = new Map(table.parameters.map(({ name, scale }) => [name, scale]));
     const buffers = gradient.contract.inputs.filter(({ role }) => role === "buffer");
     const state = new TrainingState(slots, buffers, optimizer, initial, isScaled ? scales : undefined);
-    const update = updateArtifact(
-      slots.map((slot) => ({
-        ...slot,
-        scaleShape: !isScaled ? undefined : slot.members.length === 1 ? [] : slot.shape,
-      })),
-      optimizer,
-    );
+    const update = updateArtifact(slots, optimizer);
     const inputs = new StepInputs(update.contract);
     const packs = packsOf(slots);
     const tensorOf = (port: ContractTensor) => state.tensor(port) ?? inputs.tensor(port.role);

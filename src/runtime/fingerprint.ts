@@ -3,9 +3,10 @@ import { InputError } from "../graph/errors.js";
 /** What must be the same for a training to go on: names as people know them, with values that are plain JSON. */
 export type Fingerprint = Readonly<Record<string, unknown>>;
 
-/** @throws InputError for the first fact in which a checkpoint is of another training */
+/** @throws InputError for the first fact in which a checkpoint is of another training, and where it has none */
 export function requireSameTraining(now: Fingerprint, text: string | undefined, label: string): void {
   const then = textsOf(text);
+  if (then.size === 0) throw new InputError(label, "does not say of which training it is", "is it a checkpoint?");
   for (const [name, value] of Object.entries(now)) {
     const [before, after] = [then.get(name), textOf(value)];
     if (before !== after) {

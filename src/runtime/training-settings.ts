@@ -52,6 +52,7 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
   const { gradient } = plan;
   if (gradient === undefined) throw new Error("training needs the graph of the gradient");
   const { contract } = gradient;
+  const { sha256 } = plan.table.model;
   const { epochs = 20, seed = 0, shuffle = true, accumulate = 1, schedule = { name: "constant" } } = options;
   requireWhole("--epochs", epochs, 1);
   requireWhole("--accumulate", accumulate, 1);
@@ -108,8 +109,8 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
     measures,
     evaluation: { batchSize, isFixed },
     fingerprint: {
-      model: plan.table.model.sha256 ?? (options.checkpoints === undefined ? null : hashOf(gradient)),
-      parameters: plan.parameters.map(({ name, shape }) => [name, ...shape]),
+      ...(sha256 === null ? {} : { model: sha256 }),
+      "set of parameters": plan.parameters.map(({ name, shape }) => [name, ...shape]),
       loss: plan.loss,
       optimizer: plan.optimizer,
       strategy: plan.table.strategy,
@@ -119,12 +120,14 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
       "batch size": batchSize,
       "number of batches for an update": accumulate,
       seed,
-      shuffling: shuffle,
-      "batch normalization": options.freezeBatchNorm ?? false,
-      dropout: !(options.noDropout ?? false),
+      "order of examples": shuffle ? "shuffled" : "their own",
+      "mode of batch normalization": options.freezeBatchNorm ?? false,
+      "mode of dropout": !(options.noDropout ?? false),
       "early stopping": options.earlyStopping ?? null,
       "number of examples": [examples, data.validation?.count ?? 0],
       data: data.description ?? null,
+      // Last, as it tells nothing of what the difference is.
+      ...(sha256 === null && options.checkpoints !== undefined ? { model: hashOf(gradient) } : {}),
     },
     kept: {
       scale_table: JSON.stringify(plan.table),
@@ -156,7 +159,7 @@ function spansTraining({ name, steps, epochs }: ScheduleSpecification): boolean 
   return untilTheEnd.has(name) && steps === undefined && epochs === undefined;
 }
 
-/** For models that come from no file. */
+/** Of all that is computed, for models that come from no file. */
 function hashOf({ graph }: Artifact): string {
   const model = standardModel(graph, "");
   const weights = externalWeights([model], "");

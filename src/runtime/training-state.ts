@@ -7,7 +7,7 @@ import { type Port, portKey } from "../passes/training/artifact.js";
 import type { ContractTensor } from "../passes/training/contract.js";
 import { type FloatTensor, type HostTensor, zeros } from "./host-tensor.js";
 import { runtimeTensor } from "./session.js";
-import type { Member, Slot } from "./slots.js";
+import type { Member, Slot } from "../passes/training/slots.js";
 
 /** The kinds of state that a training has. */
 export const stateKinds = ["parameter", "buffer", "moment1", "moment2", "moment2max", "average"] as const;
@@ -87,7 +87,7 @@ export class TrainingState {
   }
 
   /** Views of the state of one kind, by parameter or buffer: what changes with the next step. */
-  views(kind: StateKind | "gradient"): Values {
+  views(kind: StateKind | "gradient"): ReadonlyMap<string, FloatTensor> {
     if (kind === "buffer") return new Map(this.#buffers.map(({ name, current }) => [name, current]));
     return new Map(
       this.slots.flatMap(({ name, members }) => {
@@ -150,14 +150,14 @@ export class TrainingState {
 }
 
 /** Copies of values that later steps do not change. */
-export function copied(values: Values): Values {
+export function copied(values: ReadonlyMap<string, FloatTensor>): Values {
   return new Map([...values].map(([name, tensor]) => [name, copyOf(tensor)]));
 }
 
-function copyOf(tensor: HostTensor): HostTensor {
-  if (tensor.type === "float32") return { ...tensor, data: tensor.data.slice() };
-  // Training moves real numbers alone.
-  return tensor.type === "float64" ? { ...tensor, data: tensor.data.slice() } : tensor;
+function copyOf(tensor: FloatTensor): FloatTensor {
+  return tensor.type === "float64"
+    ? { ...tensor, data: tensor.data.slice() }
+    : { ...tensor, data: tensor.data.slice() };
 }
 
 function viewOf(whole: FloatTensor, { offset, elements, shape: dims }: Member): FloatTensor {

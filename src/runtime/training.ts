@@ -8,6 +8,7 @@ import { readSafetensors } from "./checkpoints/safetensors.js";
 import { randomOf } from "./data/random.js";
 import { judgeEpoch } from "./early-stopping.js";
 import { Engine } from "./engine.js";
+import type { FloatTensor } from "./host-tensor.js";
 import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from "./events.js";
 import { requireSameTraining } from "./fingerprint.js";
 import { stateNotFinite } from "./first-not-finite.js";
@@ -126,23 +127,26 @@ export class Training {
   async #step(group: readonly CountedBatch[], { plan, settings, engine, rates }: Run): Promise<void> {
     const { batch, step, lossSum, weightSum } = this.#state;
     const { isMean, countOf } = settings.measures;
-    const counts = group.map(countOf);
-    const total = counts.reduce((sum, count) => sum + count, 0);
+    // A batch in which nothing counts, such as one of padding alone, has no mean.
+    const counting = group.map((one) => ({ fed: one.batch, count: countOf(one) })).filter(({ count }) => count > 0);
+    this.#state = { ...this.#state, batch: batch + group.length };
+    if (counting.length === 0) return;
+    const total = counting.reduce((sum, { count }) => sum + count, 0);
     let sum = lossSum;
-    for (const [index, { batch: fed }] of group.entries()) {
+    for (const [index, { fed, count }] of counting.entries()) {
       const seed = randomOf(settings.seed, "dropout", step * settings.accumulate + index)();
       const loss = await engine.gradient(fed, seed);
       if (!Number.isFinite(loss)) throw this.#notFinite(loss, await engine.firstNotFinite(fed, seed));
-      const weight = isMean ? (counts[index] ?? 0) : 1;
+      const weight = isMean ? count : 1;
       sum += loss * weight;
-      if (group.length === 1) continue;
-      const [isFirst, isLast] = [index === 0, index === group.length - 1];
+      if (counting.length === 1) continue;
+      const [isFirst, isLast] = [index === 0, index === counting.length - 1];
       await engine.accumulate({ isFirst, isLast, weight, factor: isMean ? 1 / total : 1 });
     }
-    await engine.update(stepNumbers(plan.optimizer, rates.rateAt(step), step + 1), step === 0);
+    const numbers = stepNumbers(plan.optimizer, rates.rateAt(step), step + 1, precisionOf(plan));
+    await engine.update(numbers, step === 0);
     this.#hasGradients = true;
-    const done = { batch: batch + group.length, step: step + 1, lossSum: sum, weightSum: weightSum + total };
-    this.#state = { ...this.#state, ...done };
+    this.#state = { ...this.#state, step: step + 1, lossSum: sum, weightSum: weightSum + total };
   }
 
   async *#endEpoch(run: Run, clock: ProgressClock): AsyncGenerator<TrainingEvent, void, void> {
@@ -271,8 +275,13 @@ interface Run {
   readonly folder: CheckpointFolder | undefined;
 }
 
+/** The type of the parameters; float64 where there are both. */
+function precisionOf({ parameters }: TrainingPlan): "float32" | "float64" {
+  return parameters.some(({ dataType }) => dataType === "float64") ? "float64" : "float32";
+}
+
 /** What would be saved as the trained model. */
-function valuesOf({ state }: Engine): Values {
+function valuesOf({ state }: Engine): ReadonlyMap<string, FloatTensor> {
   const averages = state.views("average");
   return new Map([...(averages.size === 0 ? state.views("parameter") : averages), ...state.views("buffer")]);
 }
@@ -297,8 +306,8 @@ function gradientNorms({ state }: Engine, epoch: number, step: number): Gradient
   return { event: "gradient-norms", epoch, step, norms: Object.fromEntries(norms) };
 }
 
-function norm({ data }: { readonly data: ArrayLike<unknown> }): number {
+function norm({ data }: FloatTensor): number {
   let sum = 0;
-  for (let index = 0; index < data.length; index++) sum += Number(data[index]) ** 2;
+  for (let index = 0; index < data.length; index++) sum += (data[index] ?? 0) ** 2;
   return Math.sqrt(sum);
 }

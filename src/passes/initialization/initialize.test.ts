@@ -1,19 +1,20 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { fixture } from "../../graph/testing/models.js";
 import { float32Tensor, graphBuilder, type GraphBuilder, modelOf } from "../../graph/builder.js";
 import { readModel } from "../../graph/read-model.js";
 import { numberTensor } from "../../graph/tensor.js";
 import { structureOf } from "../structure/structure.js";
 import { type InitializationOptions, initialize, type InitializedTensor } from "./initialize.js";
 
-/** What the frameworks' own initializers draw for the weights of the models in fixtures/: testing/make_goldens.py. */
+/** What the frameworks' own initializers draw for the weights of the models in fixtures/: fixtures/initialization/make_goldens.py. */
 interface Goldens {
   readonly pytorch: Readonly<Record<string, Deviations>>;
   readonly keras: Readonly<Record<string, Deviations>>;
 }
 type Deviations = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-const goldens = JSON.parse(readFileSync(new URL("testing/goldens.json", import.meta.url), "utf8")) as Goldens;
+const goldens = JSON.parse(readFileSync(fixture("initialization/goldens.json"), "utf8")) as Goldens;
 
 const schemeOf: Readonly<Record<string, InitializationOptions>> = {
   he: { scheme: "he" },

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { fixture } from "../../graph/testing/models.js";
 import { RandomNumbers } from "./random-numbers.js";
 
-// An implementation of its own, in testing/make_goldens.py, checked there with a published test vector.
-const { random } = JSON.parse(readFileSync(new URL("testing/goldens.json", import.meta.url), "utf8")) as {
+// An implementation of its own, in fixtures/initialization/make_goldens.py, checked there with a published test vector.
+const { random } = JSON.parse(readFileSync(fixture("initialization/goldens.json"), "utf8")) as {
   readonly random: readonly { readonly seed: number; readonly name: string; readonly bits: readonly number[] }[];
 };
 

@@ -30,7 +30,10 @@ interface CommonSettings {
   /** Patterns of names of parameters that do not decay. */
   readonly withoutDecay?: readonly string[];
   readonly clip?: GradientClip;
-  /** An average of the weights, a ← μ·a + (1 − μ)·w after each update, with this μ. */
+  /**
+   * An average of the weights, a ← μ·a + (1 − μ)·w after each update, with this μ. It begins as the weights after the
+   * first update, as in Keras (`use_ema`) and PyTorch (`AveragedModel`): who drives the graphs sets it there.
+   */
   readonly averageMomentum?: number;
 }
 

@@ -28,7 +28,7 @@ export function verdictOn(variants: readonly VariantSummary[], context: VerdictC
     ...(better.length === 0 ? [] : [`Better than Adam by more than chance: ${listed(better)} (${how}).`]),
     ...(worse.length === 0 ? [] : [`Worse than Adam by more than chance: ${listed(worse)} (${how}).`]),
     ...better.flatMap((variant) => comparedToLargerSteps(variant, others, context)),
-    ...others.flatMap(diverged),
+    ...variants.flatMap(diverged),
   ];
 }
 
@@ -37,7 +37,7 @@ function listed(variants: readonly VariantSummary[]): string {
     .toSorted((a, b) => (b.difference?.improvement ?? 0) - (a.difference?.improvement ?? 0))
     .map(
       ({ name, difference }) =>
-        `${name} by ${percent(difference?.improvement)} (p = ${probability(difference?.correctedP)})`,
+        `${name} by ${percent(difference?.improvement)} (${probability(difference?.correctedP)})`,
     )
     .join("; ");
 }
@@ -58,13 +58,11 @@ function comparedToLargerSteps(
   const rate = `Adam with its learning rate × ${Number(meanScale.toPrecision(3))}, the mean scale of ${name},`;
   const comes = `comes to ${Number(steps.mean.toPrecision(4))} (${name}: ${Number(mean.toPrecision(4))})`;
   if (!(p < SIGNIFICANCE))
-    return [
-      `${rate} ${comes}, no different by more than chance (p = ${probability(p)}): larger steps explain the gain.`,
-    ];
+    return [`${rate} ${comes}, no different by more than chance (${probability(p)}): larger steps explain the gain.`];
   return [
     isAhead
-      ? `${rate} ${comes}: the architecture gains more than larger steps do (p = ${probability(p)}).`
-      : `${rate} ${comes}: larger steps alone gain more (p = ${probability(p)}).`,
+      ? `${rate} ${comes}: the architecture gains more than larger steps do (${probability(p)}).`
+      : `${rate} ${comes}: larger steps alone gain more (${probability(p)}).`,
   ];
 }
 
@@ -78,5 +76,5 @@ function percent(value = Number.NaN): string {
 }
 
 function probability(p = Number.NaN): string {
-  return p < 0.001 ? "below 0.001" : p.toFixed(3);
+  return p < 0.001 ? "p below 0.001" : `p = ${p.toFixed(3)}`;
 }

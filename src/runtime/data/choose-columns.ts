@@ -3,6 +3,7 @@ import { firstNames, InputError } from "../../graph/errors.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import type { Columns, DataDescription } from "./description.js";
 import { isNumberType, type NumberType } from "./host-array.js";
+import { nearestName } from "./readers/choose-columns.js";
 import type { Source, SourceColumn } from "./source.js";
 
 /** A column of one of several files. */
@@ -86,8 +87,10 @@ class Catalog {
     const where = `${option} ${name}`;
     if (only === undefined) {
       const files = this.sources.map(({ label }) => label).join(" and ");
-      const names = firstNames(this.columns.map(({ column }) => column.name));
-      throw new InputError(where, `is no column of ${files}`, `there are ${names}`);
+      const names = this.columns.map(({ column }) => column.name);
+      const near = nearestName(names, name);
+      const meant = near === undefined ? "" : `, perhaps "${near}" is meant`;
+      throw new InputError(where, `is no column of ${files}${meant}`, `there are ${firstNames(names)}`);
     }
     if (found.length > 1) {
       const choices = found.map(({ label }) => `${basename(label)}:${name}`).join(" or ");

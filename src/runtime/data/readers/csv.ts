@@ -50,13 +50,13 @@ async function openCsv(file: DataFile, options: SourceOptions): Promise<Source> 
     ? first.cells.map((cell, position) => cell.trim() || String(position + 1))
     : first.cells.map((_, position) => String(position + 1));
   distinctNames(path, names, "rename one of them in the first line");
-  const remedy =
+  const hint =
     !header && options.header === undefined
       ? "its first row does not look like names of columns; say so if it is"
       : undefined;
   const all = names.map((name, position) => ({ name, position }));
-  const texts = new Set(chooseColumns(path, all, options.textColumns ?? [], remedy).map(({ name }) => name));
-  const columns = chooseColumns(path, all, options.columns, remedy).map(({ name, position }): CsvColumn => {
+  const texts = new Set(chooseColumns(path, all, options.textColumns ?? [], hint).map(({ name }) => name));
+  const columns = chooseColumns(path, all, options.columns, hint).map(({ name, position }): CsvColumn => {
     const isText = texts.has(name) || sample.isText(position);
     const comma = isText && !texts.has(name) ? sample.decimalComma(position) : undefined;
     if (comma !== undefined) {
@@ -93,11 +93,8 @@ async function openCsv(file: DataFile, options: SourceOptions): Promise<Source> 
           const where = `${path}, line ${line}`;
           if (wrong === undefined) {
             const other = header ? "the header" : "the first row";
-            throw new InputError(
-              where,
-              `has ${counted(cells)}, ${other} ${width}`,
-              "quote a cell that holds a delimiter",
-            );
+            const remedy = cells > width ? "quote a cell that holds a delimiter" : undefined;
+            throw new InputError(where, `has ${counted(cells)}, ${other} has ${width}`, remedy);
           }
           const problem = `"${shortened(wrong.cell)}" ${notANumber(wrong.cell)}`;
           const fix = "correct it, or declare the column as text";

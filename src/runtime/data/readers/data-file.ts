@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, openSync, readSync, type Stats, statSync } from "node:fs";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip, createInflateRaw } from "node:zlib";
+import crc32 from "crc-32";
 import { InputError, isSystemError, systemReason } from "../../../graph/errors.js";
 
 /** A stretch of a file on disk that holds data, perhaps packed. */
@@ -10,6 +11,8 @@ export interface StoredBytes {
   /** As they lie in the file. */
   readonly length: number;
   readonly packing: "none" | "gzip" | "deflate";
+  /** Of all its bytes, unpacked: checked where they are read to their end. */
+  readonly crc32?: number;
 }
 
 /** A file of data on disk: what reading it needs to know before it is read. */
@@ -76,10 +79,18 @@ export async function* streamBytes(stored: StoredBytes, where: string): AsyncGen
   const { path, offset, length } = stored;
   if (length === 0) return;
   const read = createReadStream(path, { highWaterMark: PIECE, start: offset, end: offset + length - 1 });
+  let checksum = 0;
   try {
-    for await (const piece of unpacked(read, stored.packing)) if (piece instanceof Uint8Array) yield piece;
+    for await (const piece of unpacked(read, stored.packing)) {
+      if (!(piece instanceof Uint8Array)) continue;
+      if (stored.crc32 !== undefined) checksum = crc32.buf(piece, checksum);
+      yield piece;
+    }
   } catch (error) {
     throw readingError(where, error);
+  }
+  if (stored.crc32 !== undefined && checksum >>> 0 !== stored.crc32) {
+    throw new InputError(where, "is damaged: it has not the checksum that was stored with it", "get it again");
   }
 }
 

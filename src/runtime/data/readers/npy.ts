@@ -90,7 +90,8 @@ function elementType(header: string, where: string): ElementType {
     }
     throw damaged(where, "what its elements are");
   }
-  const [, sign = "", kind = "", digits = ""] = /^([<>|=]?)([a-zA-Z])(\d*)$/.exec(code) ?? [];
+  // Dates have their unit behind, in brackets.
+  const [, sign = "", kind = "", digits = ""] = /^([<>|=]?)([a-zA-Z])(\d*)(?:\[.*\])?$/.exec(code) ?? [];
   const order = sign === ">" ? "big" : "little";
   const size = Number(digits);
   if (kind === "U" && size > 0) return utf32Type(size, order);

@@ -57,6 +57,7 @@ interface ArrayEntry {
   readonly size: number;
   readonly method: number;
   readonly encrypted: boolean;
+  readonly crc32: number;
 }
 
 async function arrayEntries(path: string): Promise<readonly ArrayEntry[]> {
@@ -76,6 +77,7 @@ async function arrayEntries(path: string): Promise<readonly ArrayEntry[]> {
           size: entry.uncompressedSize,
           method: entry.compressionMethod,
           encrypted: entry.isEncrypted(),
+          crc32: entry.crc32,
         });
       }
     } finally {
@@ -83,7 +85,7 @@ async function arrayEntries(path: string): Promise<readonly ArrayEntry[]> {
     }
   } catch (error) {
     if (error instanceof InputError || !(error instanceof Error)) throw error;
-    throw new InputError(path, `is no whole zip archive: ${error.message}`, "get the file again");
+    throw new InputError(path, "is no whole zip archive", "get the file again");
   }
   return entries;
 }
@@ -98,5 +100,5 @@ function bytesOf(path: string, entry: ArrayEntry, where: string): StoredBytes {
     );
   }
   const packing = entry.method === STORED ? "none" : "deflate";
-  return { path, offset: entry.offset, length: entry.packedSize, packing };
+  return { path, offset: entry.offset, length: entry.packedSize, packing, crc32: entry.crc32 };
 }

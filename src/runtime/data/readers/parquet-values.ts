@@ -25,17 +25,14 @@ export function parquetValues(
   const rowOf = (index: number): string => place.where(Math.floor(index / length));
   switch (column.kind) {
     case "text":
-      return { kind: "text", values: Array.from(values, (value, index) => textOf(value, () => rowOf(index))) };
+      return { kind: "text", values: values.map((value, index) => textOf(value, () => rowOf(index))) };
     case "int64":
       return integers(values, rowOf);
     case "float32":
-      return {
-        kind: "float32",
-        values: Float32Array.from(values, (value, index) => numberOf(value, () => rowOf(index))),
-      };
+      return { kind: "float32", values: numbersInto(new Float32Array(values.length), values, rowOf) };
     case "float64":
     case "uint8": {
-      const numbers = Float64Array.from(values, (value, index) => numberOf(value, () => rowOf(index)));
+      const numbers = numbersInto(new Float64Array(values.length), values, rowOf);
       return { kind: "float64", values: column.scale === undefined ? numbers : decimals(numbers, column.scale) };
     }
   }
@@ -62,11 +59,19 @@ function flattened(decoded: readonly unknown[], length: number, place: ValuePlac
   });
 }
 
-function numberOf(value: unknown, where: () => string): number {
-  if (typeof value === "number") return value;
-  if (typeof value === "boolean" || typeof value === "bigint") return Number(value);
-  if (value === null) return Number.NaN;
-  throw damaged(where());
+function numbersInto<Numbers extends Float32Array | Float64Array>(
+  numbers: Numbers,
+  values: readonly unknown[],
+  rowOf: (index: number) => string,
+): Numbers {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (typeof value === "number") numbers[index] = value;
+    else if (typeof value === "boolean" || typeof value === "bigint") numbers[index] = Number(value);
+    else if (value === null) numbers[index] = Number.NaN;
+    else throw damaged(rowOf(index));
+  }
+  return numbers;
 }
 
 function textOf(value: unknown, where: () => string): string | undefined {
@@ -77,7 +82,7 @@ function textOf(value: unknown, where: () => string): string | undefined {
 
 /** As float64 where all are safe integers; where one is missing, all must be. */
 function integers(values: readonly unknown[], rowOf: (index: number) => string): SourceValues {
-  const numbers = Float64Array.from(values, (value, index) => numberOf(value, () => rowOf(index)));
+  const numbers = numbersInto(new Float64Array(values.length), values, rowOf);
   const unsafe = numbers.findIndex((number) => !Number.isNaN(number) && !Number.isSafeInteger(number));
   if (unsafe === -1) return { kind: "float64", values: numbers };
   if (numbers.some(Number.isNaN)) {

@@ -15,6 +15,7 @@ import type { DataFormat } from "./options.js";
 import { type ParquetColumn, parquetColumn, type ReadableColumn } from "./parquet-columns.js";
 import { PageError, unpackedPages } from "./parquet-pages.js";
 import { listLength, parquetValues } from "./parquet-values.js";
+import { TimeLimitError } from "./time-limit.js";
 import { readThrift, ThriftError } from "./thrift.js";
 
 /** "PAR1" */
@@ -220,7 +221,8 @@ async function decodedColumn(
       parsers: { stringFromBytes: (text) => textOf(text, where) },
       onChunk: ({ columnData }) => parts.push(columnData),
     });
-    const rows = parts.flatMap((part) => Array.from(part));
+    const rows: unknown[] = [];
+    for (const part of parts) for (let index = 0; index < part.length; index++) rows.push(part[index]);
     if (rows.length === Number(group.num_rows)) return rows;
     throw new PageError(`it has ${rows.length} rows of ${group.num_rows} in a row group`);
   });
@@ -268,7 +270,10 @@ async function understoodLater<T>(where: string, read: () => Promise<T>): Promis
 function damaged(where: string, error: unknown): unknown {
   if (error instanceof InputError || !(error instanceof Error)) return error;
   // What a library says of its own steps tells nobody more.
-  const reason = error instanceof PageError || error instanceof ThriftError ? `: ${error.message}` : "";
+  const reason =
+    error instanceof PageError || error instanceof ThriftError || error instanceof TimeLimitError
+      ? `: ${error.message}`
+      : "";
   const unsupported = /unsupported|not supported/.test(error.message) ? " or written in a way that cannot be read" : "";
   return new InputError(where, `is damaged${unsupported}${reason}`, "get or write the file again");
 }

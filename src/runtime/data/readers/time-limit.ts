@@ -1,8 +1,8 @@
 import { createContext, Script } from "node:vm";
-import { isSystemError } from "../../../graph/errors.js";
 
 const CONTEXT: { run: () => void } = { run: () => {} };
 createContext(CONTEXT);
+const TIMEOUT = "ERR_SCRIPT_EXECUTION_TIMEOUT";
 const SCRIPT = new Script("run()");
 
 /** What has been stopped because it took too long. */
@@ -20,8 +20,9 @@ export function withinTime<T extends object>(milliseconds: number, run: () => T)
   try {
     SCRIPT.runInContext(CONTEXT, { timeout: milliseconds });
   } catch (error) {
-    if (isSystemError(error) && error.code === "ERR_SCRIPT_EXECUTION_TIMEOUT")
-      throw new TimeLimitError("it takes too long");
+    // It comes from the script's own world, whose Error is another.
+    const isTimeout = typeof error === "object" && error !== null && "code" in error && error.code === TIMEOUT;
+    if (isTimeout) throw new TimeLimitError("it takes too long");
     throw error;
   }
   if (result === undefined) throw new TimeLimitError("it came to no end");

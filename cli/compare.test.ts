@@ -1,0 +1,152 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { ComparisonResult } from "../src/runtime/comparison/comparison.js";
+import { commandLine } from "./testing/command-line.js";
+import { csv, houses } from "./testing/data-files.js";
+
+const { run, start, path, expectRefusal } = commandLine();
+const data = ["--data", "houses.csv", "--target", "price", "--one-hot", "color", "--missing", "mean", "--loss", "mse"];
+const given = [
+  "compare",
+  "mlp.onnx",
+  ...data,
+  "--standardize",
+  "--standardize-target",
+  "--seeds",
+  "3",
+  "--epochs",
+  "3",
+];
+
+beforeAll(() => {
+  writeFileSync(path("houses.csv"), csv(houses(60)));
+  run("new", "mlp", "5-8-8-1", "-o", "mlp.onnx");
+});
+
+function withoutTimes(result: ComparisonResult): unknown {
+  return JSON.parse(JSON.stringify(result, (name, value: unknown) => (/seconds/i.test(name) ? 0 : value)));
+}
+
+describe("compare", () => {
+  it("compares strategies with Adam on a test split, in a table, with a verdict and a report", () => {
+    const parts = ["--validation-split", "0.2", "--test-split", "0.2"];
+    const kinds = ["--strategies", "additive,depth", "--normalized", "--larger-steps", "--init", "he"];
+    const { status, stdout, stderr } = run(...given, ...parts, ...kinds, "--report", "report.html");
+    expect([status, stderr]).toEqual([0, "wrote report.html\n"]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^test loss +mean S +mean +deviation +better by +p +p \(Holm\) +steps +at target/);
+    expect(lines[1]).toMatch(/^adam +1\.00 +\S+ +\S+ +6 +\d\/3/);
+    expect(lines.slice(2, 8).map((line) => line.slice(0, line.search(/ {2}/)))).toEqual([
+      "additive (layer)",
+      expect.stringMatching(/^additive .*normalized/),
+      "depth (layer)",
+      expect.stringMatching(/^depth .*normalized/),
+      expect.stringMatching(/^adam × \S+, as additive \(layer\)$/),
+      expect.stringMatching(/^adam × \S+, as depth \(layer\)$/),
+    ]);
+    expect(stdout).toMatch(
+      /^(No variant differs from|Better than|Worse than) Adam by more than chance.*\(test loss, 3 seeds/m,
+    );
+    expect(stdout).not.toMatch(/NaN|undefined/);
+    expect(lines.at(-1)).toMatch(/^Target: a validation loss of \d/);
+    expect(readFileSync(path("report.html"), "utf8")).toMatch(/^<!doctype html>[^]*additive \(layer\)/i);
+  });
+
+  it("gives all of it as JSON, the same with every run, from the same weights for each variant", () => {
+    const compared = () =>
+      run(...given, "--validation-split", "0.2", "--strategies", "multiplicative", "--format", "json", "--json");
+    const [one, other] = [compared(), compared()];
+    const result = JSON.parse(one.stdout) as ComparisonResult;
+    expect(withoutTimes(JSON.parse(other.stdout) as ComparisonResult)).toEqual(withoutTimes(result));
+    expect(result).toMatchObject({ measure: "validation loss", better: "lower", seeds: [0, 1, 2] });
+    expect(result.variants.map(({ name }) => name)).toEqual(["adam", "multiplicative (layer)"]);
+    for (const { runs, mean, deviation } of result.variants) {
+      const values = runs.map(({ value, history }) => {
+        expect(history.map(({ epoch, step }) => [epoch, step])).toEqual([1, 2, 3].map((epoch) => [epoch, 2 * epoch]));
+        expect(value).toBe(history.at(-1)?.validationLoss);
+        return value;
+      });
+      const average = values.reduce((sum, value) => sum + value, 0) / 3;
+      expect(mean).toBeCloseTo(average, 12);
+      expect(deviation).toBeCloseTo(Math.sqrt(values.reduce((sum, value) => sum + (value - average) ** 2, 0) / 2), 12);
+    }
+    const ends = one.stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(ends.map(({ variant, seed, run: place, runs }) => [variant, seed, place, runs])).toEqual(
+      [0, 1, 2].flatMap((seed) => [
+        ["adam", seed, 2 * seed + 1, 6],
+        ["multiplicative (layer)", seed, 2 * seed + 2, 6],
+      ]),
+    );
+  });
+
+  it("compares a metric, as Markdown", () => {
+    const { status, stdout, stderr } = run(
+      ...given,
+      "--validation-split",
+      "12",
+      "--strategies",
+      "depth",
+      "--measure",
+      "mae",
+      "--format",
+      "markdown",
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(
+      /^\| validation mae +\| +mean S \|.*\n\| :-+ \|.*\n\| adam .*\n\| depth \(layer\) .*\n\n.*validation mae, 3 seeds/,
+    );
+  });
+
+  it("tells of trainings that diverge, and goes on", () => {
+    const { status, stdout } = run(
+      ...given,
+      "--validation-split",
+      "0.2",
+      "--strategies",
+      "depth",
+      "--learning-rate",
+      "1e38",
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain("With adam, 3 of 3 trainings came to no number.");
+    expect(stdout).not.toMatch(/NaN|undefined/);
+  });
+
+  it("ends with 130 when interrupted", async () => {
+    const long = given.map((word, index) => (given[index - 1] === "--epochs" ? "300" : word));
+    const { child, lines, finished } = start(...long, "--validation-split", "0.2", "--json", "--batch-size", "2");
+    // After the first of twelve trainings.
+    await lines(1);
+    child.kill("SIGINT");
+    const { status, stdout, stderr } = await finished;
+    expect([status, stdout]).toEqual([130, ""]);
+    expect(JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "")).toEqual({
+      event: "warning",
+      message: "interrupted before all variants were compared",
+    });
+  });
+
+  it("refuses in one line what cannot be compared", () => {
+    expectRefusal(given, /^error: --validation-split: is missing; a comparison needs examples for validation$/);
+    const split = [...given, "--validation-split", "0.2"];
+    expectRefusal([...split, "--strategies", "additive,deep"], /^error: --strategies deep: is none of /);
+    expectRefusal([...split, "--conventions", "kera"], /^error: --conventions kera: is none of /);
+    expectRefusal([...split, "--measure", "accuracy"], /^error: .*accuracy/);
+    expectRefusal(
+      [...split, "--test-split", "0.9"],
+      /^error: --(validation|test)-split \S+: leaves none of the 60 examples/,
+    );
+    expectRefusal(
+      [...split, "--report", "none/report.html"],
+      /^error: none\/report\.html: cannot be written: no such file or folder$/,
+    );
+    expectRefusal(
+      split.map((word) => (word === "3" ? "1" : word)),
+      /^error: --seeds 1: is out of range: it takes a whole number from 2$/,
+    );
+    expect(existsSync(path("none"))).toBe(false);
+  });
+});

@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { commandLine } from "./testing/command-line.js";
+import { csv, houses } from "./testing/data-files.js";
+
+const { run, path, expectRefusal } = commandLine();
+const rows = houses(40);
+
+beforeAll(() => {
+  const numbers = rows.map(([, , rooms = "", price = ""], row) => [rooms, String(row % 7), price]);
+  writeFileSync(path("numbers.csv"), csv(numbers, "rooms,day,price"));
+  writeFileSync(path("houses.csv"), csv(rows));
+  run("new", "mlp", "2-4-1", "-o", "numbers.onnx");
+  run("new", "mlp", "5-4-1", "-o", "houses.onnx");
+  const how = ["--missing", "drop", "--one-hot", "text", "--standardize", "--loss", "mse", "--epochs", "2"];
+  run("train", "houses.onnx", "--data", "houses.csv", "--target", "price", ...how, "-o", "trained.onnx");
+});
+
+describe("evaluate", () => {
+  it("measures any model on raw data, by the options", async () => {
+    const given = ["--data", "numbers.csv", "--target", "price", "--loss", "mae", "--metrics", "mae, rmse"];
+    const { status, stdout, stderr } = run(
+      "evaluate",
+      "numbers.onnx",
+      ...given,
+      "--batch-size",
+      "7",
+      "--format",
+      "json",
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    const session = await InferenceSession.create(path("numbers.onnx"));
+    const x = Float32Array.from(rows.flatMap(([, , rooms], row) => [Number(rooms), row % 7]));
+    const { output } = await session.run({ x: new Tensor("float32", x, [40, 2]) });
+    const errors = rows.map(([, , , price], row) => (output?.data[row] as number) - Number(price));
+    const mae = errors.reduce((sum, error) => sum + Math.abs(error), 0) / 40;
+    const rmse = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / 40);
+    const measured = JSON.parse(stdout) as { loss: number; metrics: Record<string, number> };
+    expect(measured).toMatchObject({ examples: 40 });
+    expect(measured.loss / mae).toBeCloseTo(1, 5);
+    expect((measured.metrics["mae"] ?? NaN) / mae).toBeCloseTo(1, 5);
+    expect((measured.metrics["rmse"] ?? NaN) / rmse).toBeCloseTo(1, 5);
+  });
+
+  it("does again what training did, whatever the order of columns, and says what it leaves out or overrides", () => {
+    const turned = rows.map((cells) => cells.toReversed());
+    writeFileSync(path("turned.csv"), csv(turned, "price,rooms,color,area"));
+    const one = run("evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--standardize");
+    const other = run("evaluate", "trained.onnx", "--data", "turned.csv", "--loss", "mse", "--quiet");
+    expect(one.stdout).toMatch(/^examples +36\nloss +\S+\nmae +\S+\nr2 +\S+\n$/);
+    expect(other.stdout).toBe(one.stdout);
+    expect(other.stderr).toBe("");
+    expect(one.stderr).toBe(
+      "warning: --standardize: the model says itself what to do\nleft out 4 examples with missing values\n",
+    );
+  });
+
+  it("refuses in one line what cannot be measured", () => {
+    const given = ["evaluate", "trained.onnx", "--loss", "mse"];
+    expectRefusal(given, /^error: --data: is missing; name a file of examples$/);
+    writeFileSync(path("purple.csv"), csv([["50", "purple", "3", "100"]]));
+    expectRefusal([...given, "--data", "purple.csv"], /^error: purple\.csv, line 2, column "color": .*"purple"/);
+    expectRefusal(
+      [...given, "--data", "numbers.csv"],
+      /^error: numbers\.csv: has no column "area", which the model was trained on/,
+    );
+    expectRefusal(
+      ["evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--metrics", "accuracy"],
+      /^error: --metrics accuracy: does not fit/,
+    );
+  });
+});

@@ -1,0 +1,512 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readModel } from "../src/graph/read-model.js";
+import { rawBytes } from "../src/graph/tensor.js";
+import { openSafetensors } from "../src/runtime/checkpoints/safetensors.js";
+import { commandLine } from "./testing/command-line.js";
+import { csv, houses, idx, npy, npz, randomNumbers } from "./testing/data-files.js";
+
+const { run, start, path, expectRefusal } = commandLine();
+const rows = houses(60);
+/** Of houses: area with missing values, color in three categories, rooms. */
+const house = ["--target", "price", "--one-hot", "color", "--missing", "mean", "--standardize", "--loss", "mse"];
+
+/** A training that has some of all kinds of state. */
+const eventful = [
+  ...["train", "eventful.onnx", "--data", "houses.csv", ...house, "--standardize-target", "--validation-split", "0.2"],
+  ...["--batch-size", "8", "--early-stopping", "1000", "--schedule", "plateau:patience=2,factor=0.9"],
+  ...["--clip-global-norm", "1", "--ema", "0.9", "--seed", "5", "--json"],
+];
+
+beforeAll(() => {
+  writeFileSync(path("houses.csv"), csv(rows));
+  run("new", "mlp", "5-8-1", "-o", "mlp.onnx", "--quiet");
+  run("new", "mlp", "5-8-1", "--dropout", "0.2", "--batch-norm", "-o", "eventful.onnx", "--quiet");
+});
+
+function bytes(name: string): Buffer {
+  return readFileSync(path(name));
+}
+
+function jsonLines(text: string): readonly Record<string, unknown>[] {
+  const lines = text.trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function kinds(events: readonly Record<string, unknown>[]): readonly unknown[] {
+  return events.map(({ event }) => event);
+}
+
+/** Where bytes of equally long files differ. */
+function differences(one: Buffer, other: Buffer): readonly number[] {
+  return [...one.keys()].filter((index) => one[index] !== other[index]);
+}
+
+describe("train", () => {
+  it("learns from a table with text and missing values, and tells of it in all the ways that are asked for", () => {
+    const files = ["-o", "trained.onnx", "--log", "run.jsonl", "--report", "report.html", "--tensorboard", "board"];
+    const how = ["--standardize-target", "--validation-split", "0.2", "--no-shuffle", "--epochs", "40"];
+    const { status, stdout, stderr } = run("train", "mlp.onnx", "--data", "houses.csv", ...house, ...how, ...files);
+    expect(status, stderr).toBe(0);
+    const told = stderr.trimEnd().split("\n");
+    expect(told).toHaveLength(42);
+    expect(told[0]).toMatch(/^epoch +1\/40 {2}loss \S+ {2}val \S+ {2}mae \S+ {2}r2 \S+ {2}/);
+    expect(told.slice(-2)).toEqual(["wrote trained.onnx", "wrote report.html"]);
+    expect(stdout).toMatch(/^epoch +40\ntraining loss +\S+\nvalidation loss +\S+\nmae +\S+\nr2 +\S+\n$/);
+
+    const events = jsonLines(bytes("run.jsonl").toString());
+    const epochs = events.filter(({ event }) => event === "epoch");
+    expect(events[0]).toMatchObject({ event: "start", examples: 48, validationExamples: 12, stepsPerEpoch: 2 });
+    expect(epochs).toHaveLength(40);
+    for (const [index, epoch] of epochs.entries()) {
+      expect(epoch).toMatchObject({
+        epoch: index + 1,
+        step: 2 * (index + 1),
+        metrics: { mae: expect.any(Number) as number },
+      });
+      expect(Object.keys(epoch).slice(0, 6)).toEqual(["event", "epoch", "step", "loss", "validationLoss", "metrics"]);
+      expect(epoch["seconds"]).toEqual(expect.any(Number));
+    }
+    expect(events.at(-1)).toMatchObject({ event: "end", reason: "epochs", epoch: 40, step: 80 });
+    const losses = epochs.map(({ loss }) => Number(loss));
+    expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 1.1);
+
+    expect(bytes("report.html").toString()).toMatch(/^<!doctype html>[^]*fc1\.weight/i);
+    const boards = readdirSync(path("board"));
+    expect(boards).toEqual([expect.stringMatching(/^events\.out\.tfevents\./)]);
+    const board = readFileSync(join(path("board"), boards[0] ?? "")).toString("latin1");
+    for (const tag of ["loss/training", "loss/validation", "metrics/mae", "gradient-norm/fc1.weight"]) {
+      expect(board).toContain(tag);
+    }
+  });
+
+  it("changes nothing of the model but weights, and adds what was done to the data", () => {
+    const [before, after] = [bytes("mlp.onnx"), bytes("trained.onnx")];
+    let end = 0;
+    const spans = readModel(path("mlp.onnx")).graph.initializers.map((tensor) => {
+      const from = before.indexOf(rawBytes(tensor), end);
+      end = from + rawBytes(tensor).length;
+      return [from, end] as const;
+    });
+    expect(spans.every(([from]) => from > 0)).toBe(true);
+    const changed = differences(before, after);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.filter((index) => !spans.some(([from, to]) => from <= index && index < to))).toEqual([]);
+    const { metadata } = readModel(path("trained.onnx"));
+    expect([...metadata.keys()]).toEqual(["caadam.preprocessing"]);
+    expect(JSON.parse(metadata.get("caadam.preprocessing") ?? "")).toMatchObject({ format: "caadam-preprocessing" });
+  });
+
+  it("evaluates a trained model on its validation examples to the same loss, with what was done to the data", () => {
+    writeFileSync(path("validation.csv"), csv(rows.slice(48)));
+    const { stdout, stderr } = run(
+      "evaluate",
+      "trained.onnx",
+      "--data",
+      "validation.csv",
+      "--loss",
+      "mse",
+      "--format",
+      "json",
+    );
+    expect(stderr).toBe("");
+    const last = jsonLines(bytes("run.jsonl").toString()).findLast(({ event }) => event === "epoch");
+    const { examples, loss, metrics } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(examples).toBe(12);
+    expect(loss).toBeCloseTo(Number(last?.["validationLoss"]), 6);
+    const { mae = NaN, r2 = NaN } = (last?.["metrics"] ?? {}) as Record<string, number>;
+    expect(metrics).toEqual({ mae: expect.closeTo(mae, 6) as number, r2: expect.closeTo(r2, 6) as number });
+  });
+
+  it("makes a model that takes raw features, on request", async () => {
+    const given = ["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "2"];
+    const folded = run(...given, "--fold-preprocessing", "-o", "raw.onnx", "--format", "json", "--quiet");
+    expect(folded.stderr).toBe("");
+    expect(JSON.parse(folded.stdout)).toEqual({
+      epoch: 2,
+      steps: 4,
+      reason: "epochs",
+      loss: expect.any(Number) as number,
+      metrics: {},
+    });
+    run(...given, "-o", "prepared.onnx");
+
+    const areas = rows.map(([area = ""]) => (area === "" ? NaN : Number(area)));
+    const known = areas.filter((area) => !Number.isNaN(area));
+    const mean = known.reduce((sum, area) => sum + area, 0) / known.length;
+    const colors = rows.map(([, color = ""]) => color);
+    const rooms = rows.map(([, , count]) => Number(count));
+    const column = (values: readonly number[]) => new Tensor("float32", Float32Array.from(values), [values.length, 1]);
+    const raw = await InferenceSession.create(path("raw.onnx"));
+    const text = new Tensor("string", colors, [60, 1]);
+    const { output } = await raw.run({ area: column(areas), color: text, rooms: column(rooms) });
+    const [area, room] = [areas.map((value) => (Number.isNaN(value) ? mean : value)), rooms].map(standardized);
+    const prepared = rows.flatMap((_, row) => [
+      area?.[row] ?? NaN,
+      ...["blue", "green", "red"].map((color) => (colors[row] === color ? 1 : 0)),
+      room?.[row] ?? NaN,
+    ]);
+    const plain = await InferenceSession.create(path("prepared.onnx"));
+    const expected = await plain.run({ x: new Tensor("float32", Float32Array.from(prepared), [60, 5]) });
+    const [is, should] = [output, expected["output"]].map((tensor) => Array.from(tensor?.data ?? [], Number));
+    expect(is).toHaveLength(60);
+    for (const [row, value] of (is ?? []).entries()) expect(value).toBeCloseTo(should?.[row] ?? NaN, 4);
+  });
+
+  it("learns from images with their labels in another file, as MNIST ships", () => {
+    const random = randomNumbers(3);
+    const labels = Array.from({ length: 40 }, () => Math.floor(random() * 3));
+    const images = labels.flatMap((label) => Array.from({ length: 16 }, (_, at) => (at % 3 === label ? 200 : 10)));
+    writeFileSync(path("images.idx"), idx([40, 4, 4], images));
+    writeFileSync(path("labels.idx"), idx([40], labels));
+    run("new", "cnn", "1x4x4", "--channels", "4", "--classes", "3", "-o", "cnn.onnx");
+    const data = ["--data", "images.idx", "--target", "labels.idx", "--divide-by", "255", "--validation-split", "10"];
+    const how = ["--loss", "softmax-cross-entropy", "--epochs", "30", "--learning-rate", "0.02", "--batch-size", "8"];
+    const { status, stdout, stderr } = run(
+      "train",
+      "cnn.onnx",
+      ...data,
+      ...how,
+      "-o",
+      "c.onnx",
+      "--json",
+      "--format",
+      "json",
+    );
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ epoch: 30, metrics: { accuracy: 1 } });
+    const events = jsonLines(stderr);
+    expect(new Set(kinds(events))).toEqual(
+      new Set(["start", "epoch", "progress", "end", "note"].filter((kind) => kinds(events).includes(kind))),
+    );
+    expect(events.at(-1)).toEqual({ event: "note", message: "wrote c.onnx" });
+
+    const testing = ["--data", "images.idx", "--data", "labels.idx", "--loss", "softmax-cross-entropy"];
+    const measured = run("evaluate", "c.onnx", ...testing, "--metrics", "accuracy,f1");
+    expect(measured.status, measured.stderr).toBe(0);
+    expect(measured.stdout).toMatch(/^examples +40\nloss +\S+\naccuracy +1\nf1 +1\n$/);
+
+    labels[17] = 3;
+    writeFileSync(path("wrong.idx"), idx([40], labels));
+    const wrong = ["--data", "images.idx", "--target", "wrong.idx", "--loss", "softmax-cross-entropy", "-o", "no.onnx"];
+    expectRefusal(
+      ["train", "cnn.onnx", ...wrong],
+      /^error: wrong\.idx, row 17 \(counted from 0\), column "data": holds 3, and class numbers go from 0 to 2$/,
+    );
+    writeFileSync(
+      path("wide.idx"),
+      idx(
+        [40, 4, 5],
+        Array.from({ length: 800 }, () => 1),
+      ),
+    );
+    const wide = ["--data", "wide.idx", "--target", "labels.idx", "--loss", "softmax-cross-entropy", "-o", "no.onnx"];
+    expectRefusal(["train", "cnn.onnx", ...wide], /wide\.idx.*4.*5.*"x" takes/);
+  });
+
+  it("learns from arrays in an NPZ file", () => {
+    const random = randomNumbers(4);
+    const classes = Uint8Array.from({ length: 30 }, (_, row) => row % 3);
+    const points = Float32Array.from(
+      { length: 120 },
+      (_, at) => random() + (at % 4 === (classes[at >> 2] ?? 0) ? 2 : 0),
+    );
+    writeFileSync(path("points.npz"), npz({ x: npy(points, [30, 4]), y: npy(classes, [30]) }));
+    run("new", "mlp", "4-8-3", "-o", "points.onnx");
+    const how = ["--loss", "softmax-cross-entropy", "--epochs", "20", "--learning-rate", "0.02", "--batch-size", "10"];
+    const outcome = run(
+      "train",
+      "points.onnx",
+      "--data",
+      "points.npz",
+      "--target",
+      "y",
+      ...how,
+      "-o",
+      "p.onnx",
+      "--format",
+      "json",
+    );
+    expect(outcome.status, outcome.stderr).toBe(0);
+    expect((JSON.parse(outcome.stdout) as { loss: number }).loss).toBeLessThan(0.7);
+  });
+});
+
+describe("what a seed and interruptions come to", () => {
+  const epochs = ["--epochs", "25"];
+  /** The trained model that all runs must come to, interrupted or not. */
+  let undisturbed: Buffer;
+
+  beforeAll(() => {
+    run(...eventful, ...epochs, "-o", "undisturbed.onnx");
+    undisturbed = bytes("undisturbed.onnx");
+  });
+
+  it("gives the same bytes for the same seed, and others for another", () => {
+    run(...eventful, ...epochs, "-o", "again.onnx");
+    expect(bytes("again.onnx").equals(undisturbed)).toBe(true);
+    const other = eventful.map((word) => (word === "5" ? "6" : word));
+    expect(run(...other, ...epochs, "-o", "other.onnx").status).toBe(0);
+    expect(bytes("other.onnx").equals(undisturbed)).toBe(false);
+  });
+
+  it("saves when interrupted, ends with 130, and goes on to the same bytes", async () => {
+    const given = [
+      ...eventful,
+      ...epochs,
+      "--checkpoint-dir",
+      "interrupted",
+      "--checkpoint-steps",
+      "1",
+      "-o",
+      "i.onnx",
+    ];
+    const { child, lines, finished } = start(...given);
+    await lines(20);
+    child.kill("SIGINT");
+    const { status, stdout, stderr } = await finished;
+    expect([status, stdout]).toEqual([130, ""]);
+    const events = jsonLines(stderr);
+    const { step } = events.findLast(({ event }) => event === "checkpoint") ?? {};
+    expect(events.at(-1)).toEqual({
+      event: "warning",
+      message: `interrupted after step ${String(step)}; all state is in interrupted: go on with --resume`,
+    });
+    expect(existsSync(path("i.onnx"))).toBe(false);
+
+    expectRefusal(
+      given.filter((word) => word !== "--json"),
+      /^error: interrupted: holds checkpoints of an earlier training; go on.*--resume/,
+    );
+    const resume = [...given.filter((word) => word !== "--json"), "--resume"];
+    const another = (from: string, to: string) => resume.map((word) => (word === from ? to : word));
+    expectRefusal(
+      another("0.9", "0.8"),
+      /^error: interrupted\/step-\d+\.safetensors: is of a training with another optimizer/,
+    );
+    expectRefusal(another("mean", "median"), /another data/);
+    expectRefusal(another("5", "7"), /another seed \(5, now 7\)/);
+
+    const resumed = run(...given, "--resume");
+    expect(resumed.status, resumed.stderr).toBe(0);
+    expect(jsonLines(resumed.stderr)[0]).toMatchObject({ event: "start", step });
+    expect(bytes("i.onnx").equals(undisturbed)).toBe(true);
+  });
+
+  it("writes the weights so far when it is interrupted and keeps no checkpoints", async () => {
+    const { child, lines, finished } = start(...eventful, "--epochs", "1000000", "-o", "so-far.onnx");
+    await lines(3);
+    child.kill("SIGINT");
+    const { status, stderr } = await finished;
+    expect(status, stderr).toBe(130);
+    expect(stderr).toMatch(/interrupted after step \d+; the weights so far are in so-far\.onnx"}\n$/);
+    expect(readModel(path("so-far.onnx")).graph.nodes.length).toBeGreaterThan(0);
+  });
+
+  it("comes to the same bytes though it is killed again and again, also while it writes a checkpoint", async () => {
+    const random = randomNumbers(20);
+    // An empty folder is one to begin in.
+    mkdirSync(path("killed"));
+    const checkpoints = ["--checkpoint-dir", "killed", "--checkpoint-steps", "1", "--resume", "--log", "killed.jsonl"];
+    const given = [...eventful, ...epochs, ...checkpoints, "-o", "killed.onnx"];
+    for (let kill = 0; kill < 6; kill++) {
+      const { child, lines, finished } = start(...given);
+      // The first of them before anything is saved.
+      await lines(kill === 0 ? 0 : 1 + Math.floor(random() * 25));
+      await new Promise((done) => setTimeout(done, random() * 10));
+      child.kill("SIGKILL");
+      const { signal, stderr } = await finished;
+      expect(signal, stderr).toBe("SIGKILL");
+    }
+    const { status, stderr } = run(...given);
+    expect(status, stderr).toBe(0);
+    expect(bytes("killed.onnx").equals(undisturbed)).toBe(true);
+    expect(readdirSync(path("killed")).filter((name) => !/^(best|step-\d{8})\.safetensors$/.test(name))).toEqual([]);
+    const logged = jsonLines(bytes("killed.jsonl").toString());
+    expect(new Set(logged.flatMap(({ event, epoch }) => (event === "epoch" ? [epoch] : []))).size).toBe(25);
+  });
+
+  it("leaves the last checkpoint whole when it cannot go on", () => {
+    const given = [...eventful.filter((word) => word !== "--json"), ...epochs, "-o", "full.onnx"];
+    expectRefusal([...given, "--log", "/dev/full"], /^error: \/dev\/full: cannot be written: the disk is full/);
+    expectRefusal(
+      [...given, "--checkpoint-dir", "houses.csv"],
+      /^error: houses\.csv: cannot hold checkpoints: it is a file/,
+    );
+    expectRefusal([...given, "--tensorboard", "houses.csv"], /^error: houses\.csv.*cannot be written: /);
+    expectRefusal(
+      [...given, "--report", "none/report.html"],
+      /^error: none\/report\.html: cannot be written: no such file or folder/,
+    );
+    expectRefusal(
+      [...given.slice(0, -1), "none/full.onnx"],
+      /^error: none\/full\.onnx: cannot be written: no such file or folder/,
+    );
+    // A training that ends before its time.
+    const folder = path("killed");
+    const before = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))] as const);
+    const blocked = run(...given, "--checkpoint-dir", "killed", "--resume", "--log", "/dev/full");
+    expect([blocked.status, blocked.stderr.trimEnd().split("\n").length]).toEqual([2, 1]);
+    expect(readdirSync(folder)).toEqual(before.map(([name]) => name));
+    for (const [name, content] of before) expect(bytes(join("killed", name)).equals(content)).toBe(true);
+    const newest = before.map(([name]) => name).findLast((name) => name.startsWith("step-")) ?? "";
+    expect(openSafetensors(join(folder, basename(newest))).tensors.size).toBeGreaterThan(0);
+  });
+
+  it("skips a checkpoint that is damaged, and goes on from the one before it", () => {
+    const names = readdirSync(path("killed"))
+      .filter((name) => name.startsWith("step-"))
+      .toSorted();
+    const newest = join("killed", names.at(-1) ?? "");
+    writeFileSync(path(newest), bytes(newest).subarray(0, 1000));
+    rmSync(path("killed.onnx"));
+    const { status, stderr } = run(
+      ...eventful,
+      ...epochs,
+      "--checkpoint-dir",
+      "killed",
+      "--resume",
+      "-o",
+      "killed.onnx",
+    );
+    expect(status, stderr).toBe(0);
+    expect(jsonLines(stderr)[0]).toMatchObject({
+      event: "warning",
+      message: expect.stringContaining("is skipped") as string,
+    });
+    expect(bytes("killed.onnx").equals(undisturbed)).toBe(true);
+  });
+});
+
+describe("data and options that cannot be trained on", () => {
+  const refused = ["train", "mlp.onnx", "--loss", "mse", "--one-hot", "color", "--epochs", "2", "-o", "no.onnx"];
+  const filled = [...refused, "--missing", "mean"];
+
+  /** The table with one of its lines, counted from 1 as the header, replaced. */
+  function spoiled(name: string, line: number, text: string): string {
+    const lines = csv(rows).split("\n");
+    lines[line - 1] = text;
+    writeFileSync(path(name), lines.join("\n"));
+    return name;
+  }
+
+  it("says in one line which column is wrong", () => {
+    const given = [...filled, "--data", "houses.csv"];
+    expectRefusal(
+      [...given, "--target", "prize"],
+      /^error: --target prize: is no column of houses\.csv, perhaps "price" is meant; there are/,
+    );
+    expectRefusal(
+      [...given, "--target", "price", "--features", "aria,rooms"],
+      /^error: --features aria: .*perhaps "area" is meant/,
+    );
+    expectRefusal(
+      [...given.map((word) => (word === "color" ? "text" : word)), "--target", "price", "--features", "area,rooms"],
+      /^error: feature "x": takes 5 numbers for each example, and is given 2/,
+    );
+  });
+
+  it.each([
+    [
+      "text",
+      "blue",
+      "letters.csv",
+      5,
+      "50,blue,3,cheap",
+      /^error: letters\.csv, line 5, column "price": "cheap" is not a number/,
+    ],
+    [
+      "a ragged row",
+      "",
+      "ragged.csv",
+      7,
+      "50,blue,3,100,9",
+      /^error: ragged\.csv, line 7: has 5 cells, the header (has )?4/,
+    ],
+    [
+      "an infinite number",
+      "",
+      "infinite.csv",
+      9,
+      "inf,blue,3,100",
+      /^error: infinite\.csv, line 9, column "area": "inf" is not a finite number/,
+    ],
+    [
+      "a missing target",
+      "",
+      "missing.csv",
+      4,
+      "50,blue,3,NaN",
+      /^error: missing\.csv, line 4, column "price": is missing/,
+    ],
+  ])("says in one line where %s is", (_what, _cell, name, line, text, message) => {
+    expectRefusal([...filled, "--target", "price", "--data", spoiled(name, line, text)], message);
+  });
+
+  it("says in one line which examples are missing", () => {
+    const target = ["--target", "price"];
+    expectRefusal(
+      [...refused, ...target, "--data", "houses.csv"],
+      /^error: houses\.csv, line 5, column "area": is missing.*--missing drop, mean or median$/,
+    );
+    writeFileSync(path("empty.csv"), "");
+    expectRefusal([...filled, ...target, "--data", "empty.csv"], /^error: empty\.csv: is empty$/);
+    writeFileSync(path("header.csv"), "area,color,rooms,price\n");
+    expectRefusal(
+      [...filled, ...target, "--data", "houses.csv", "--validation-data", "header.csv"],
+      /^error: header\.csv: has a header and no rows$/,
+    );
+    const given = [...filled, ...target, "--data", "houses.csv"];
+    expectRefusal(
+      [...given, "--batch-size", "61"],
+      /^error: --batch-size 61: is more than the 60 examples for training/,
+    );
+    expectRefusal(
+      [...given, "--validation-split", "60"],
+      /^error: --validation-split 60: leaves none of the 60 examples/,
+    );
+  });
+
+  it("says in one line which option is wrong", () => {
+    const given = [
+      "train",
+      "mlp.onnx",
+      "--data",
+      "houses.csv",
+      "--target",
+      "price",
+      "--one-hot",
+      "color",
+      "--missing",
+      "mean",
+      "-o",
+      "no.onnx",
+    ];
+    expectRefusal([...given, "--loss", "msee"], /^error: --loss msee: is none of mse, /);
+    expectRefusal(
+      [...given, "--loss", "mse", "--validation-split", "0.2", "--metrics", "mea"],
+      /^error: --metrics mea: is none of /,
+    );
+    expectRefusal(
+      [...given, "--loss", "mse", "--schedule", "cosinus"],
+      /^error: --schedule cosinus: is none of constant, /,
+    );
+    expectRefusal(
+      [...given, "--loss", "mse", "--resume"],
+      /^error: --resume: needs to know from where; .*--checkpoint-dir/,
+    );
+    expectRefusal(
+      [...given, "--loss", "mse", "--learning-rate", "1e38", "--optimizer", "sgd"],
+      /^error: step 2 \(epoch 1\): the loss is (NaN|Infinity): the first tensor that is not finite is .*"fc1\.weight"; lower --learning-rate/,
+    );
+  });
+});
+
+/** Minus the mean, divided by the population's standard deviation. */
+function standardized(values: readonly number[]): readonly number[] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  return values.map((value) => (value - mean) / deviation);
+}

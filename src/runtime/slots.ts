@@ -1,1 +1,0 @@
-export { type Member, packsOf, type Slot, slotsOf } from "../passes/training/slots.js";
