@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { encodeModel } from "../graph/encode-model.js";
@@ -329,6 +329,32 @@ describe("checkpoints", () => {
     writeFileSync(join(folder, "best.safetensors"), "");
     expect(await refusalOf(trained(model, data, resumed(everything, { folder })))).toMatch(
       /best\.safetensors: is cut off/,
+    );
+  });
+
+  it("of a best epoch that is not the one until here are not taken for it", async () => {
+    const folder = temporaryFolder();
+    const growing = {
+      loss: { name: "mse" },
+      batchSize: 7,
+      seed: 3,
+      earlyStopping: {},
+      learningRate: 0.2,
+      momentum: 0.9,
+      optimizer: "sgd",
+    } as const;
+    const whole = await trained(model, data, { ...growing, epochs: 10, checkpoints: { folder, keep: 100 } });
+    const isBest = whole.result.history.map((epoch) => epoch.isBest);
+    // An epoch that is none of the best, before a later one that is.
+    const ended = isBest.findIndex((best, index) => !best && isBest.slice(index + 1).includes(true)) + 1;
+    expect(ended).toBeGreaterThan(0);
+    for (const name of readdirSync(folder)) {
+      const step = Number(/step-(\d+)/.exec(name)?.[1] ?? 0);
+      if (step > 2 * ended) rmSync(join(folder, name));
+    }
+    const back = trained(model, data, { ...growing, epochs: ended, checkpoints: { folder, resume: true } });
+    expect(await refusalOf(back)).toMatch(
+      /best\.safetensors: is of epoch \d+, and the best until here is epoch \d; train/,
     );
   });
 

@@ -6,7 +6,7 @@ import { type CountedBatch, epochBatches, grouped } from "./batches.js";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoints/checkpoint-folder.js";
 import { readSafetensors } from "./checkpoints/safetensors.js";
 import { randomOf } from "./data/random.js";
-import { judgeEpoch } from "./early-stopping.js";
+import { type EarlyStoppingState, judgeEpoch } from "./early-stopping.js";
 import { Engine } from "./engine.js";
 import type { FloatTensor } from "./host-tensor.js";
 import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from "./events.js";
@@ -196,7 +196,8 @@ export class Training {
     const { step, stopping } = this.#state;
     const epoch = this.#state.epoch - 1;
     const isRestored = settings.stopping.restoreBest && stopping.bestEpoch !== null && reason !== "aborted";
-    const restored = isRestored && stopping.bestEpoch !== epoch ? (this.#best ?? bestOf(engine, folder)) : undefined;
+    const restored =
+      isRestored && stopping.bestEpoch !== epoch ? (this.#best ?? bestOf(engine, stopping, folder)) : undefined;
     const restoredEpoch =
       restored === undefined || stopping.bestEpoch === null ? {} : { restoredEpoch: stopping.bestEpoch };
     const values = restored ?? copied(valuesOf(engine));
@@ -287,9 +288,15 @@ function valuesOf({ state }: Engine): ReadonlyMap<string, FloatTensor> {
 }
 
 /** The values of the best epoch, as a checkpoint has them. */
-function bestOf(engine: Engine, folder: CheckpointFolder | undefined): Values {
+function bestOf(engine: Engine, { bestEpoch }: EarlyStoppingState, folder: CheckpointFolder | undefined): Values {
   const best = folder?.best();
   if (best === undefined) throw new InputError(folder?.path ?? "checkpoints", "have lost the best epoch", "train anew");
+  // Who went on from an earlier checkpoint may not have come to the best epoch again.
+  const { state } = decodeRun(best.metadata, best.label);
+  if (state.stopping.bestEpoch !== bestEpoch) {
+    const what = `is of epoch ${state.stopping.bestEpoch}, and the best until here is epoch ${bestEpoch}`;
+    throw new InputError(best.label, what, "train for as many epochs as before");
+  }
   const kind = engine.state.views("average").size === 0 ? "parameter" : "average";
   const names = [...valuesOf(engine).keys()];
   return new Map(
