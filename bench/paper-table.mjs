@@ -10,7 +10,17 @@ import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parse } from "csv-parse";
 import { markdownTable } from "markdown-table";
-import { caAdamVariants, compare, datasetFrom, newMlp, randomOf, permutation, writeFile } from "../dist/src/index.js";
+import {
+  caAdamVariants,
+  compare,
+  datasetFrom,
+  newMlp,
+  percent,
+  permutation,
+  probability,
+  randomOf,
+  writeFile,
+} from "../dist/src/index.js";
 
 /**
  * @typedef {import("../dist/src/index.js").VariantSummary} VariantSummary
@@ -155,7 +165,8 @@ function tablesIn(file) {
 }
 
 /**
- * The improvement on Adam by network, with p; in bold what stays after Holm's correction.
+ * The improvement on Adam by network, with p; in bold what stays after Holm's correction, of strategies and of larger
+ * steps each by themselves.
  * @param {Readonly<Record<string, Table>>} all
  */
 function print(all) {
@@ -184,11 +195,6 @@ function cellOf(variant) {
   if (variant === undefined) return "";
   const { mean, deviation, difference } = variant;
   if (difference === undefined) return `${mean.toFixed(4)} ± ${deviation.toFixed(4)}`;
-  const cell = `${percent(difference.improvement)} (${difference.p.toFixed(3)})`;
+  const cell = `${percent(difference.improvement)} (${probability(difference.p)})`;
   return difference.correctedP < 0.05 ? `**${cell}**` : cell;
-}
-
-/** @param {number} number */
-function percent(number) {
-  return `${number > 0 ? "+" : ""}${number.toFixed(2)}%`;
 }

@@ -11,11 +11,11 @@ import type { ScaleTable } from "../src/passes/scaling/scale-table.js";
 const mlp = resolve("fixtures/pytorch/mlp.torchscript.onnx");
 const resnet = resolve("fixtures/pytorch/resnet20.torchscript.onnx");
 
-const { run: caadam, path: inFolder, expectRefusal } = commandLine();
+const { run: caadam, runProcess, start, path: inFolder, expectRefusal, expectProcessRefusal } = commandLine();
 
 describe("the table", () => {
   it("shows parameters under their layers, totals and statistics", () => {
-    const { status, stdout, stderr } = caadam("annotate", mlp, "--strategy", "additive");
+    const { status, stdout, stderr } = runProcess("annotate", mlp, "--strategy", "additive");
     expect(status).toBe(0);
     expect(stderr).toBe("");
     expect(stdout).toContain("strategy additive, γ = 0.95, convention layer");
@@ -25,58 +25,60 @@ describe("the table", () => {
     expect(stdout).toContain("connections: least 32, median 512, most 2,048 · total depth 3");
   });
 
-  it("has no colours and no shortened names where it is no terminal", () => {
-    const { stdout } = caadam("annotate", resnet);
+  it("has no colours and no shortened names where it is no terminal", async () => {
+    const { stdout } = await caadam("annotate", resnet);
     expect(stdout).not.toContain("\u001b");
     expect(stdout).not.toContain("…");
   });
 
-  it("has a column for each strategy with --all-strategies", () => {
-    const { stdout } = caadam("annotate", mlp, "--all-strategies");
+  it("has a column for each strategy with --all-strategies", async () => {
+    const { stdout } = await caadam("annotate", mlp, "--all-strategies");
     expect(stdout).toMatch(/fc1\.weight .* 1\.0000 +1\.0000 +1\.0000 +1\.5874\n/);
     expect(stdout).toMatch(/multiplicative +multiplicative-signed +additive +depth/);
   });
 
-  it("is sorted by any column", () => {
-    const { stdout } = caadam("annotate", mlp, "--sort", "elements");
+  it("is sorted by any column", async () => {
+    const { stdout } = await caadam("annotate", mlp, "--sort", "elements");
     const names = [...stdout.matchAll(/^(fc\d\.\w+)/gm)].map(([, name]) => name);
     expect(names).toEqual(["fc2.weight", "fc1.weight", "fc1.bias", "fc2.bias", "fc3.weight", "fc3.bias"]);
   });
 
-  it("names a tensor that stands for several by the first of them", () => {
-    const { stdout } = caadam("annotate", resolve("fixtures/pytorch/lstm_classifier.torchscript.onnx"));
+  it("names a tensor that stands for several by the first of them", async () => {
+    const { stdout } = await caadam("annotate", resolve("fixtures/pytorch/lstm_classifier.torchscript.onnx"));
     expect(stdout).toMatch(/lstm\.weight_ih_l0 \+1 +kernel/);
     expect(stdout).toMatch(/lstm\.bias_ih_l1 \+3 +bias/);
   });
 
-  it("sorts data in the same way", () => {
-    const { stdout } = caadam("annotate", mlp, "--sort", "scale", "--format", "csv");
+  it("sorts data in the same way", async () => {
+    const { stdout } = await caadam("annotate", mlp, "--sort", "scale", "--format", "csv");
     expect(stdout.split("\n")[1]).toContain("fc2.weight");
   });
 
-  it("calls files of one name by their paths", () => {
+  it("calls files of one name by their paths", async () => {
     mkdirSync(inFolder("a"));
     mkdirSync(inFolder("b"));
     copyFileSync(mlp, inFolder("a/m.onnx"));
     copyFileSync(resnet, inFolder("b/m.onnx"));
-    expect(caadam("annotate", "a/m.onnx", "b/m.onnx").stdout).toMatch(/a\/m\.onnx .*\n.*b\/m\.onnx /);
+    expect((await caadam("annotate", "a/m.onnx", "b/m.onnx")).stdout).toMatch(/a\/m\.onnx .*\n.*b\/m\.onnx /);
   });
 
-  it("compares several models by parameter name", () => {
-    const { status, stdout } = caadam("annotate", mlp, resolve("fixtures/pytorch/mlp.dynamo.onnx"), resnet);
+  it("compares several models by parameter name", async () => {
+    const { status, stdout } = await caadam("annotate", mlp, resolve("fixtures/pytorch/mlp.dynamo.onnx"), resnet);
     expect(status).toBe(0);
     expect(stdout).toMatch(/mlp\.torchscript\.onnx +3 +6 +2,689 +3 +32 +512 +2,048 +1\.0000/);
     expect(stdout).toMatch(/fc2\.weight +5\.0000 +5\.0000 +-/);
   });
 
-  it("says what convention keras does", () => {
-    expect(caadam("annotate", mlp, "--convention", "keras").stderr).toMatch(/share the count of the last of them/);
-    expect(caadam("annotate", mlp, "--convention", "keras", "--quiet").stderr).toBe("");
+  it("says what convention keras does", async () => {
+    expect((await caadam("annotate", mlp, "--convention", "keras")).stderr).toMatch(
+      /share the count of the last of them/,
+    );
+    expect((await caadam("annotate", mlp, "--convention", "keras", "--quiet")).stderr).toBe("");
   });
 });
 
 describe("names from a hostile file", () => {
-  it("reach the terminal without control characters, one line each", () => {
+  it("reach the terminal without control characters, one line each", async () => {
     const graph = graphBuilder("hostile");
     const x = graph.input("x", "float32", ["n", 4]);
     const name = "w\u001b[31m\n\u009b2J\u202etxt";
@@ -84,7 +86,7 @@ describe("names from a hostile file", () => {
     graph.output(product, "float32");
     writeFileSync(inFolder("hostile.onnx"), encodeModel(modelOf(graph.graph())));
     for (const format of ["table", "markdown"]) {
-      const { status, stdout } = caadam("annotate", "hostile.onnx", "--format", format);
+      const { status, stdout } = await caadam("annotate", "hostile.onnx", "--format", format);
       expect(status).toBe(0);
       // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
       expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -94,8 +96,8 @@ describe("names from a hostile file", () => {
 });
 
 describe("formats", () => {
-  it("json is the scale table of the contract", () => {
-    const { stdout } = caadam("annotate", mlp, "--format", "json", "--strategy", "additive");
+  it("json is the scale table of the contract", async () => {
+    const { stdout } = await caadam("annotate", mlp, "--format", "json", "--strategy", "additive");
     const table = JSON.parse(stdout) as ScaleTable;
     expect(table).toMatchObject({
       format: "caadam-scale-table",
@@ -112,8 +114,8 @@ describe("formats", () => {
     });
   });
 
-  it("csv has one line for each parameter and strategy", () => {
-    const { stdout } = caadam("annotate", mlp, "--format", "csv", "--all-strategies");
+  it("csv has one line for each parameter and strategy", async () => {
+    const { stdout } = await caadam("annotate", mlp, "--format", "csv", "--all-strategies");
     const lines = stdout.trimEnd().split("\n");
     expect(lines).toHaveLength(1 + 6 * 4);
     expect(lines[0]).toMatch(/^model,strategy,.*,scale$/);
@@ -122,36 +124,36 @@ describe("formats", () => {
     );
   });
 
-  it("markdown is a table", () => {
-    expect(caadam("annotate", mlp, "--format", "markdown").stdout).toMatch(
+  it("markdown is a table", async () => {
+    expect((await caadam("annotate", mlp, "--format", "markdown")).stdout).toMatch(
       /\| `fc2\.weight` +\| `\/fc2\/Gemm` \| kernel/,
     );
   });
 
-  it.each(["pytorch", "keras", "optax", "transformers", "mmengine"])("%s is a Python file", (format) => {
-    const { status, stdout } = caadam("annotate", mlp, "--format", format);
+  it.each(["pytorch", "keras", "optax", "transformers", "mmengine"])("%s is a Python file", async (format) => {
+    const { status, stdout } = await caadam("annotate", mlp, "--format", format);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^"""/);
     expect(stdout).toContain('"fc2.weight"');
   });
 
-  it("-o writes a file and leaves standard output alone", () => {
-    const { status, stdout, stderr } = caadam("annotate", mlp, "--format", "json", "-o", "table.json");
+  it("-o writes a file and leaves standard output alone", async () => {
+    const { status, stdout, stderr } = await caadam("annotate", mlp, "--format", "json", "-o", "table.json");
     expect([status, stdout]).toEqual([0, ""]);
     expect(stderr).toBe("wrote table.json\n");
     const table = JSON.parse(readFileSync(inFolder("table.json"), "utf8")) as ScaleTable;
     expect(table.parameters).toHaveLength(6);
   });
 
-  it("messages are JSON with --json", () => {
-    const { stderr } = caadam("annotate", mlp, "-o", "table.txt", "--json");
+  it("messages are JSON with --json", async () => {
+    const { stderr } = await caadam("annotate", mlp, "-o", "table.txt", "--json");
     expect(JSON.parse(stderr)).toEqual({ event: "note", message: "wrote table.txt" });
   });
 });
 
 describe("--embed", () => {
-  it("adds the table to a copy of the model, byte for byte otherwise", () => {
-    const { status, stdout } = caadam("annotate", resnet, "--embed", "embedded.onnx", "--strategy", "depth");
+  it("adds the table to a copy of the model, byte for byte otherwise", async () => {
+    const { status, stdout } = await caadam("annotate", resnet, "--embed", "embedded.onnx", "--strategy", "depth");
     expect(status).toBe(0);
     expect(stdout).toContain("strategy depth");
     const original = readFileSync(resnet);
@@ -161,9 +163,9 @@ describe("--embed", () => {
     expect((JSON.parse(text) as ScaleTable).strategy.name).toBe("depth");
   });
 
-  it("works in place", () => {
+  it("works in place", async () => {
     copyFileSync(mlp, inFolder("in-place.onnx"));
-    expect(caadam("annotate", "in-place.onnx", "--embed", "in-place.onnx").status).toBe(0);
+    expect((await caadam("annotate", "in-place.onnx", "--embed", "in-place.onnx")).status).toBe(0);
     expect(readModel(inFolder("in-place.onnx")).metadata.has("caadam.scale_table")).toBe(true);
   });
 });
@@ -172,26 +174,29 @@ describe("bad input is one clear line and exit code 2", () => {
   const write = (name: string, bytes: Uint8Array | string) => writeFileSync(inFolder(name), bytes);
   const annotate = (name: string) => ["annotate", name];
 
-  it("files that are no models", () => {
+  it("files that are no models", async () => {
     mkdirSync(inFolder("folder"));
     write("empty.onnx", "");
     write("random.onnx", Buffer.from(Array.from({ length: 500 }, (_, index) => (index * 197 + 31) % 256)));
     write("text.onnx", "hello, this is not a model\n");
     write("model.pt", Buffer.from("PK\u0003\u0004archive/data.pkl"));
     write("truncated.onnx", readFileSync(resnet).subarray(0, 20_000));
-    expectRefusal(annotate("missing.onnx"), /^error: missing\.onnx: cannot be read: no such file or folder$/);
-    expectRefusal(annotate("folder"), /is a folder/);
-    expectRefusal(annotate("empty.onnx"), /is empty/);
-    expectRefusal(annotate("random.onnx"), /^error: random\.onnx: /);
-    expectRefusal(annotate("text.onnx"), /^error: text\.onnx: /);
-    expectRefusal(
+    await expectProcessRefusal(
+      annotate("missing.onnx"),
+      /^error: missing\.onnx: cannot be read: no such file or folder$/,
+    );
+    await expectRefusal(annotate("folder"), /is a folder/);
+    await expectRefusal(annotate("empty.onnx"), /is empty/);
+    await expectRefusal(annotate("random.onnx"), /^error: random\.onnx: /);
+    await expectRefusal(annotate("text.onnx"), /^error: text\.onnx: /);
+    await expectRefusal(
       annotate("model.pt"),
       /zip archive or a PyTorch checkpoint; export the model with torch\.onnx\.export/,
     );
-    expectRefusal(annotate("truncated.onnx"), /truncated\.onnx: is cut off: field 7 needs 14390 more bytes/);
+    await expectRefusal(annotate("truncated.onnx"), /truncated\.onnx: is cut off: field 7 needs 14390 more bytes/);
   });
 
-  it("external data that is missing, too short, or elsewhere", () => {
+  it("external data that is missing, too short, or elsewhere", async () => {
     const model = (location: string) => {
       const graph = graphBuilder("external");
       const x = graph.input("x", "float32", ["n", 4]);
@@ -218,56 +223,62 @@ describe("bad input is one clear line and exit code 2", () => {
       write(`models/${name.replaceAll(/\W/g, "_")}.onnx`, model(name));
     }
     write("models/absolute.onnx", model("/etc/hosts"));
-    expect(caadam("annotate", "models/whole_bin.onnx").status).toBe(0);
-    expectRefusal(annotate("models/none_bin.onnx"), /initializer "w": its external data "none\.bin" cannot be read/);
-    expectRefusal(annotate("models/short_bin.onnx"), /needs short\.bin up to byte 64, the file has 60/);
-    expectRefusal(annotate("models/link_bin.onnx"), /symbolic link that lies outside the model's folder/);
-    expectRefusal(annotate("models/___outside_bin.onnx"), /"\.\.\/outside\.bin" lies outside the model's folder/);
-    expectRefusal(annotate("models/absolute.onnx"), /"\/etc\/hosts" lies outside/);
-    expectRefusal(
+    expect((await caadam("annotate", "models/whole_bin.onnx")).status).toBe(0);
+    await expectRefusal(
+      annotate("models/none_bin.onnx"),
+      /initializer "w": its external data "none\.bin" cannot be read/,
+    );
+    await expectRefusal(annotate("models/short_bin.onnx"), /needs short\.bin up to byte 64, the file has 60/);
+    await expectRefusal(annotate("models/link_bin.onnx"), /symbolic link that lies outside the model's folder/);
+    await expectRefusal(annotate("models/___outside_bin.onnx"), /"\.\.\/outside\.bin" lies outside the model's folder/);
+    await expectRefusal(annotate("models/absolute.onnx"), /"\/etc\/hosts" lies outside/);
+    await expectRefusal(
       ["annotate", "models/whole_bin.onnx", "--embed", "elsewhere.onnx", "--quiet", "-o", "models/table.txt"],
       /elsewhere\.onnx: would not find its external data "whole\.bin" there/,
     );
   });
 
-  it("output that cannot be written", () => {
-    expectRefusal(
+  it("output that cannot be written", async () => {
+    await expectRefusal(
       ["annotate", mlp, "-o", "no-such-folder/table.txt"],
       /no-such-folder\/table\.txt: cannot be written: no such file/,
     );
-    expectRefusal(["annotate", mlp, "--embed", "folder"], /folder: cannot be written/);
+    await expectRefusal(["annotate", mlp, "--embed", "folder"], /folder: cannot be written/);
     copyFileSync(mlp, inFolder("precious.onnx"));
-    expectRefusal(["annotate", "precious.onnx", "-o", "precious.onnx"], /would overwrite the model/);
+    await expectRefusal(["annotate", "precious.onnx", "-o", "precious.onnx"], /would overwrite the model/);
     expect(readFileSync(inFolder("precious.onnx")).equals(readFileSync(mlp))).toBe(true);
   });
 
-  it.skipIf(process.getuid?.() === 0)("a folder without permission", () => {
+  it.skipIf(process.getuid?.() === 0)("a folder without permission", async () => {
     mkdirSync(inFolder("locked"));
     chmodSync(inFolder("locked"), 0o500);
-    expectRefusal(["annotate", mlp, "-o", "locked/table.txt"], /permission denied/);
+    await expectRefusal(["annotate", mlp, "-o", "locked/table.txt"], /permission denied/);
   });
 
-  it("options that make no sense", () => {
-    expectRefusal(["annotate"], /not enough non-option arguments/i);
-    expectRefusal(["annotate", mlp, "--strategy", "cubic"], /strategy.*cubic/);
-    expectRefusal(["annotate", mlp, "--gamma", "lots"], /--gamma "lots": is not a number/);
-    expectRefusal(["annotate", mlp, "--gamma", ""], /--gamma "": is not a number/);
-    expectRefusal(["annotate", mlp, "--freeze"], /freeze/);
-    expectRefusal(["annotate", mlp, "--freeze", ""], /empty pattern/);
-    expectRefusal(["annotate", mlp, "--no-freeze"], /no-freeze/);
-    expectRefusal(["annotate", mlp, "--strategy", "additive", "--gamma", "2"], /the scale -1; choose a γ nearer/);
-    expectRefusal(["annotate", mlp, "-o", ""], /names no file/);
-    expectRefusal(["annotate", mlp, "--format", "csv", "--format", "json"], /--format: is given more than once/);
-    expectRefusal(["annotate", mlp, "--colour"], /colour/);
-    expectRefusal(["anotate", mlp], /anotate|annotate/);
-    expectRefusal([], /no command/);
-    expectRefusal(["annotate", mlp, resnet, "--embed", "x.onnx"], /--embed: takes one model/);
-    expectRefusal(["annotate", mlp, "--all-strategies", "--format", "pytorch"], /takes one model and one strategy/);
-    expectRefusal(["annotate", mlp, "--freeze", "nothing.*"], /matches no float initializer/);
+  it("options that make no sense", async () => {
+    await expectRefusal(["annotate"], /not enough non-option arguments/i);
+    await expectRefusal(["annotate", mlp, "--strategy", "cubic"], /strategy.*cubic/);
+    await expectRefusal(["annotate", mlp, "--gamma", "lots"], /--gamma "lots": is not a number/);
+    await expectRefusal(["annotate", mlp, "--gamma", ""], /--gamma "": is not a number/);
+    await expectRefusal(["annotate", mlp, "--freeze"], /freeze/);
+    await expectRefusal(["annotate", mlp, "--freeze", ""], /empty pattern/);
+    await expectRefusal(["annotate", mlp, "--no-freeze"], /no-freeze/);
+    await expectRefusal(["annotate", mlp, "--strategy", "additive", "--gamma", "2"], /the scale -1; choose a γ nearer/);
+    await expectRefusal(["annotate", mlp, "-o", ""], /names no file/);
+    await expectRefusal(["annotate", mlp, "--format", "csv", "--format", "json"], /--format: is given more than once/);
+    await expectRefusal(["annotate", mlp, "--colour"], /colour/);
+    await expectRefusal(["anotate", mlp], /anotate|annotate/);
+    await expectProcessRefusal([], /no command/);
+    await expectRefusal(["annotate", mlp, resnet, "--embed", "x.onnx"], /--embed: takes one model/);
+    await expectRefusal(
+      ["annotate", mlp, "--all-strategies", "--format", "pytorch"],
+      /takes one model and one strategy/,
+    );
+    await expectRefusal(["annotate", mlp, "--freeze", "nothing.*"], /matches no float initializer/);
   });
 
-  it("nothing is written when only a later step fails", () => {
-    expectRefusal(
+  it("nothing is written when only a later step fails", async () => {
+    await expectRefusal(
       ["annotate", mlp, "-o", "table-before-embed.txt", "--embed", "no-such-folder/x.onnx"],
       /cannot be written/,
     );
@@ -276,15 +287,23 @@ describe("bad input is one clear line and exit code 2", () => {
 });
 
 describe("help", () => {
-  it("has examples", () => {
-    const { status, stdout } = caadam("annotate", "--help");
+  it("has examples", async () => {
+    const { status, stdout } = await caadam("annotate", "--help");
     expect(status).toBe(0);
     expect(stdout).toContain("caadam-onnx annotate model.onnx --format pytorch");
   });
 
   it("says the version", () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
-    expect(caadam("--version").stdout.trim()).toBe(version);
+    expect(runProcess("--version").stdout.trim()).toBe(version);
+  });
+});
+
+describe("standard output that nobody reads to its end", () => {
+  it("is no error", async () => {
+    const { child, finished } = start("annotate", mlp);
+    child.stdout.destroy();
+    expect(await finished).toMatchObject({ status: 0, signal: null, stderr: "" });
   });
 });
 

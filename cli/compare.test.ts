@@ -4,7 +4,7 @@ import type { ComparisonResult } from "../src/runtime/comparison/comparison.js";
 import { commandLine } from "./testing/command-line.js";
 import { csv, houses } from "./testing/data-files.js";
 
-const { run, start, path, expectRefusal } = commandLine();
+const { run, runProcess, start, path, expectRefusal } = commandLine();
 const data = ["--data", "houses.csv", "--target", "price", "--one-hot", "color", "--missing", "mean", "--loss", "mse"];
 const given = [
   "compare",
@@ -18,9 +18,9 @@ const given = [
   "3",
 ];
 
-beforeAll(() => {
+beforeAll(async () => {
   writeFileSync(path("houses.csv"), csv(houses(60)));
-  run("new", "mlp", "5-8-8-1", "-o", "mlp.onnx");
+  await run("new", "mlp", "5-8-8-1", "-o", "mlp.onnx");
 });
 
 function withoutTimes(result: ComparisonResult): unknown {
@@ -31,7 +31,7 @@ describe("compare", () => {
   it("compares strategies with Adam on a test split, in a table, with a verdict and a report", () => {
     const parts = ["--validation-split", "0.2", "--test-split", "0.2"];
     const kinds = ["--strategies", "additive,depth", "--normalized", "--larger-steps", "--init", "he"];
-    const { status, stdout, stderr } = run(...given, ...parts, ...kinds, "--report", "report.html");
+    const { status, stdout, stderr } = runProcess(...given, ...parts, ...kinds, "--report", "report.html");
     expect([status, stderr]).toEqual([0, "wrote report.html\n"]);
     const lines = stdout.trimEnd().split("\n");
     expect(lines[0]).toMatch(/^test loss +mean S +mean +deviation +better by +p +p \(Holm\) +steps +at target/);
@@ -52,10 +52,10 @@ describe("compare", () => {
     expect(readFileSync(path("report.html"), "utf8")).toMatch(/^<!doctype html>[^]*additive \(layer\)/i);
   });
 
-  it("gives all of it as JSON, the same with every run, from the same weights for each variant", () => {
+  it("gives all of it as JSON, the same with every run, from the same weights for each variant", async () => {
     const compared = () =>
       run(...given, "--validation-split", "0.2", "--strategies", "multiplicative", "--format", "json", "--json");
-    const [one, other] = [compared(), compared()];
+    const [one, other] = [await compared(), await compared()];
     const result = JSON.parse(one.stdout) as ComparisonResult;
     expect(withoutTimes(JSON.parse(other.stdout) as ComparisonResult)).toEqual(withoutTimes(result));
     expect(result).toMatchObject({ measure: "validation loss", better: "lower", seeds: [0, 1, 2] });
@@ -82,8 +82,8 @@ describe("compare", () => {
     );
   });
 
-  it("compares a metric, as Markdown", () => {
-    const { status, stdout, stderr } = run(
+  it("compares a metric, as Markdown", async () => {
+    const { status, stdout, stderr } = await run(
       ...given,
       "--validation-split",
       "12",
@@ -100,8 +100,8 @@ describe("compare", () => {
     );
   });
 
-  it("tells of trainings that diverge, and goes on", () => {
-    const { status, stdout } = run(
+  it("tells of trainings that diverge, and goes on", async () => {
+    const { status, stdout } = await run(
       ...given,
       "--validation-split",
       "0.2",
@@ -116,7 +116,7 @@ describe("compare", () => {
   });
 
   it("ends with 130 when interrupted", async () => {
-    const long = given.map((word, index) => (given[index - 1] === "--epochs" ? "300" : word));
+    const long = given.map((word, index) => (given[index - 1] === "--epochs" ? "40" : word));
     const { child, lines, finished } = start(...long, "--validation-split", "0.2", "--json", "--batch-size", "2");
     // After the first of twelve trainings.
     await lines(1);
@@ -129,21 +129,21 @@ describe("compare", () => {
     });
   });
 
-  it("refuses in one line what cannot be compared", () => {
-    expectRefusal(given, /^error: --validation-split: is missing; a comparison needs examples for validation$/);
+  it("refuses in one line what cannot be compared", async () => {
+    await expectRefusal(given, /^error: --validation-split: is missing; a comparison needs examples for validation$/);
     const split = [...given, "--validation-split", "0.2"];
-    expectRefusal([...split, "--strategies", "additive,deep"], /^error: --strategies deep: is none of /);
-    expectRefusal([...split, "--conventions", "kera"], /^error: --conventions kera: is none of /);
-    expectRefusal([...split, "--measure", "accuracy"], /^error: .*accuracy/);
-    expectRefusal(
+    await expectRefusal([...split, "--strategies", "additive,deep"], /^error: --strategies deep: is none of /);
+    await expectRefusal([...split, "--conventions", "kera"], /^error: --conventions kera: is none of /);
+    await expectRefusal([...split, "--measure", "accuracy"], /^error: .*accuracy/);
+    await expectRefusal(
       [...split, "--test-split", "0.9"],
       /^error: --(validation|test)-split \S+: leaves none of the 60 examples/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...split, "--report", "none/report.html"],
       /^error: none\/report\.html: cannot be written: no such file or folder$/,
     );
-    expectRefusal(
+    await expectRefusal(
       split.map((word) => (word === "3" ? "1" : word)),
       /^error: --seeds 1: is out of range: it takes a whole number from 2$/,
     );

@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import {
+  brief,
   caAdamVariants,
   compare,
   type ComparisonResult,
@@ -18,7 +19,7 @@ import {
   structureOf,
   writeFile,
 } from "../src/index.js";
-import { comparisonOf, comparisonTable } from "./comparison-report.js";
+import { comparisonTable } from "./comparison-report.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { Interrupted, interruptible } from "./interrupt.js";
 import { file, globs, number, summaries } from "./options.js";
@@ -163,7 +164,7 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
               if (event.event === "warning" && run === 1) terminal.message("warning", event.message);
               if (event.event === "progress") {
                 terminal.progress(
-                  `run ${run}/${runs}  ${variant}, seed ${seed}, epoch ${event.epoch}, loss ${Number(event.loss.toPrecision(4))}`,
+                  `run ${run}/${runs}  ${variant}, seed ${seed}, epoch ${event.epoch}, loss ${brief(event.loss)}`,
                 );
               }
               if (event.event === "end" && options.json)
@@ -180,11 +181,17 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
       const structure = structureOf(model, training);
       const [first] = variants;
       const table = scaleTable(model, scalesOf(structure, { ...training, ...first?.options }));
-      const comparison = comparisonOf(result);
       const settings = { model: path, data: options.data, target: options.target, ...training };
       writeFile(
         reportPath,
-        report({ title: `Comparison on ${path}`, events: [], table, layers: structure.layers, settings, comparison }),
+        report({
+          title: `Comparison on ${path}`,
+          events: [],
+          table,
+          layers: structure.layers,
+          settings,
+          comparison: result,
+        }),
       );
       terminal.message("note", `wrote ${reportPath}`);
     }

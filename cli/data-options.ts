@@ -1,6 +1,6 @@
 import {
-  assemble,
   type AssembledData,
+  assembleFor,
   type AssembleOptions,
   type Columns,
   type Contract,
@@ -11,7 +11,6 @@ import {
   type SourceOptions,
 } from "../src/index.js";
 import { existsSync } from "node:fs";
-import { classCountsOf } from "../src/runtime/data/class-counts.js";
 import { file, globs, number } from "./options.js";
 
 /** How files of data are read, as people say it. */
@@ -80,7 +79,7 @@ export const dataOptions = {
   "validation-data": { ...globs, describe: "A file of examples for validation, in the form of --data" },
   "validation-split": number(
     "validation-split",
-    "How many of the examples are for validation: a share below 1, or a number of them",
+    "How many of the examples are for validation: a share below 1, or a number of them; 0 is none",
   ),
   "no-shuffle": {
     type: "boolean",
@@ -130,7 +129,7 @@ export async function openSources(paths: readonly string[], given: GivenSources)
 
 /**
  * Reads and prepares the examples that a training takes.
- * @param contract with the artifacts `gradient` and `eval`
+ * @param contract with the artifact `gradient`
  * @throws InputError for files that cannot be read, with file, row and column for data that do not fit
  */
 export async function openData(
@@ -143,11 +142,9 @@ export async function openData(
   if (validation.length > 0 && share !== undefined) {
     throw new InputError("--validation-split", "does not go with --validation-data", "choose one");
   }
-  // Labels may be in a file of their own, as those of images are.
-  const targetFiles = target.filter((name) => !name.includes("=") && existsSync(name));
-  const sources = await openSources([...data, ...targetFiles], given);
+  const sources = await openSources([...data, ...filesOf(target)], given);
   const { testData = [], ...others } = how;
-  return assemble(contract.artifacts.gradient?.inputs ?? [], sources, descriptionOf(contract, given), {
+  return assembleFor(contract, sources, descriptionOf(given), {
     ...others,
     shuffle: !given["no-shuffle"],
     ...(share === undefined ? {} : { validation: share }),
@@ -156,7 +153,12 @@ export async function openData(
   });
 }
 
-function descriptionOf(contract: Contract, given: GivenData): DataDescription {
+/** Labels may be in a file of their own, as those of images are. */
+export function filesOf(target: readonly string[]): readonly string[] {
+  return target.filter((name) => !name.includes("=") && existsSync(name));
+}
+
+function descriptionOf(given: GivenData): DataDescription {
   const { features, target, standardize, missing } = given;
   const { "one-hot": oneHot, "divide-by": divideBy } = given;
   return {
@@ -169,14 +171,7 @@ function descriptionOf(contract: Contract, given: GivenData): DataDescription {
     ...(divideBy === undefined ? {} : { divideBy }),
     missing,
     labels: given["number-labels"] ? "sorted" : "as-is",
-    classes: classCountsOf(contract),
-    ...ignoreIndexOf(contract),
   };
-}
-
-function ignoreIndexOf({ loss }: Contract): Pick<DataDescription, "ignoreIndex"> {
-  const [ignoreIndex] = (loss.name === "sum" ? loss.losses : [loss]).flatMap((one) => one.ignoreIndex ?? []);
-  return ignoreIndex === undefined ? {} : { ignoreIndex };
 }
 
 /** "a,b" are columns; "x=a,b" the columns of an input. */

@@ -4,23 +4,23 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { commandLine } from "./testing/command-line.js";
 import { csv, houses } from "./testing/data-files.js";
 
-const { run, path, expectRefusal } = commandLine();
+const { run, runProcess, path, expectRefusal } = commandLine();
 const rows = houses(40);
 
-beforeAll(() => {
+beforeAll(async () => {
   const numbers = rows.map(([, , rooms = "", price = ""], row) => [rooms, String(row % 7), price]);
   writeFileSync(path("numbers.csv"), csv(numbers, "rooms,day,price"));
   writeFileSync(path("houses.csv"), csv(rows));
-  run("new", "mlp", "2-4-1", "-o", "numbers.onnx");
-  run("new", "mlp", "5-4-1", "-o", "houses.onnx");
+  await run("new", "mlp", "2-4-1", "-o", "numbers.onnx");
+  await run("new", "mlp", "5-4-1", "-o", "houses.onnx");
   const how = ["--missing", "drop", "--one-hot", "text", "--standardize", "--loss", "mse", "--epochs", "2"];
-  run("train", "houses.onnx", "--data", "houses.csv", "--target", "price", ...how, "-o", "trained.onnx");
+  await run("train", "houses.onnx", "--data", "houses.csv", "--target", "price", ...how, "-o", "trained.onnx");
 });
 
 describe("evaluate", () => {
   it("measures any model on raw data, by the options", async () => {
     const given = ["--data", "numbers.csv", "--target", "price", "--loss", "mae", "--metrics", "mae, rmse"];
-    const { status, stdout, stderr } = run(
+    const { status, stdout, stderr } = runProcess(
       "evaluate",
       "numbers.onnx",
       ...given,
@@ -43,11 +43,11 @@ describe("evaluate", () => {
     expect((measured.metrics["rmse"] ?? NaN) / rmse).toBeCloseTo(1, 5);
   });
 
-  it("does again what training did, whatever the order of columns, and says what it leaves out or overrides", () => {
+  it("does again what training did, whatever the order of columns, and says what it leaves out or overrides", async () => {
     const turned = rows.map((cells) => cells.toReversed());
     writeFileSync(path("turned.csv"), csv(turned, "price,rooms,color,area"));
-    const one = run("evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--standardize");
-    const other = run("evaluate", "trained.onnx", "--data", "turned.csv", "--loss", "mse", "--quiet");
+    const one = await run("evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--standardize");
+    const other = await run("evaluate", "trained.onnx", "--data", "turned.csv", "--loss", "mse", "--quiet");
     expect(one.stdout).toMatch(/^examples +36\nloss +\S+\nmae +\S+\nr2 +\S+\n$/);
     expect(other.stdout).toBe(one.stdout);
     expect(other.stderr).toBe("");
@@ -56,16 +56,16 @@ describe("evaluate", () => {
     );
   });
 
-  it("refuses in one line what cannot be measured", () => {
+  it("refuses in one line what cannot be measured", async () => {
     const given = ["evaluate", "trained.onnx", "--loss", "mse"];
-    expectRefusal(given, /^error: --data: is missing; name a file of examples$/);
+    await expectRefusal(given, /^error: --data: is missing; name a file of examples$/);
     writeFileSync(path("purple.csv"), csv([["50", "purple", "3", "100"]]));
-    expectRefusal([...given, "--data", "purple.csv"], /^error: purple\.csv, line 2, column "color": .*"purple"/);
-    expectRefusal(
+    await expectRefusal([...given, "--data", "purple.csv"], /^error: purple\.csv, line 2, column "color": .*"purple"/);
+    await expectRefusal(
       [...given, "--data", "numbers.csv"],
       /^error: numbers\.csv: has no column "area", which the model was trained on/,
     );
-    expectRefusal(
+    await expectRefusal(
       ["evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--metrics", "accuracy"],
       /^error: --metrics accuracy: does not fit/,
     );

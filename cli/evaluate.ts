@@ -5,16 +5,16 @@ import {
   InputError,
   metrics,
   type Model,
+  PREPROCESSING,
   readModel,
   readPreprocessing,
   rewrite,
 } from "../src/index.js";
-import { dataOptions, type GivenData, openData, openSources } from "./data-options.js";
+import { dataOptions, filesOf, type GivenData, openData, openSources } from "./data-options.js";
 import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
 import { metricTable } from "./metric-table.js";
 import { number } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
-import { PREPROCESSING } from "./train.js";
 
 interface EvaluateCommandOptions
   extends CommonOptions, GivenLosses, Omit<GivenData, "validation-data" | "validation-split" | "no-shuffle"> {
@@ -88,7 +88,11 @@ async function examplesFor(model: Model, options: EvaluateCommandOptions, termin
   if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);
   const preprocessing = readPreprocessing(parsed(text, options.model), options.model);
   const inputs = contract.artifacts.eval?.inputs ?? [];
-  return applyPreprocessing(preprocessing, inputs, await openSources([...options.data, ...options.target], options));
+  return applyPreprocessing(
+    preprocessing,
+    inputs,
+    await openSources([...options.data, ...filesOf(options.target)], options),
+  );
 }
 
 function parsed(text: string, path: string): unknown {

@@ -1,7 +1,13 @@
 import type { CommandModule } from "yargs";
-import { InputError, isSameFile, readModel, structureOf } from "../src/index.js";
-import { initialize, type InitializationOptions } from "../src/passes/initialization/initialize.js";
-import { writeTrainedModel } from "../src/passes/trained-model/write-trained-model.js";
+import {
+  initialize,
+  type InitializationOptions,
+  InputError,
+  isSameFile,
+  readModel,
+  structureOf,
+  writeTrainedModel,
+} from "../src/index.js";
 import { givenWeightOptions, type WeightOptions, weightOptions } from "./init-options.js";
 import { file, number, trainabilityOptions } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";

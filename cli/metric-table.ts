@@ -1,3 +1,4 @@
+import { brief } from "../src/index.js";
 import { textTable } from "./text-table.js";
 
 /** Numbers by name, a line each; "n/a" for those that are not defined. */
@@ -7,7 +8,7 @@ export function metricTable(numbers: Readonly<Record<string, number>>): string {
     { title: "", align: "right" as const },
   ];
   const lines = Object.entries(numbers).map(([name, value]) => ({
-    cells: [name, Number.isNaN(value) ? "n/a" : String(Number(value.toPrecision(6)))],
+    cells: [name, brief(value, 6)],
   }));
   return textTable(header, lines, undefined).replace(/^\s*\n/, "");
 }

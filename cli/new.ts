@@ -1,13 +1,16 @@
 import type { CommandModule } from "yargs";
-import { encodeModel, InputError, type Model, writeFile } from "../src/index.js";
 import {
   type ActivationName,
   activations,
+  encodeModel,
+  InputError,
+  type Model,
+  newCnn,
+  newMlp,
   type OutputActivationName,
   outputActivations,
-} from "../src/passes/new-model/activations.js";
-import { newCnn } from "../src/passes/new-model/cnn.js";
-import { newMlp } from "../src/passes/new-model/mlp.js";
+  writeFile,
+} from "../src/index.js";
 import { givenWeightOptions, type WeightOptions, weightOptions } from "./init-options.js";
 import { file, number } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";

@@ -8,7 +8,7 @@ import { openSafetensors } from "../src/runtime/checkpoints/safetensors.js";
 import { commandLine } from "./testing/command-line.js";
 import { csv, houses, idx, npy, npz, randomNumbers } from "./testing/data-files.js";
 
-const { run, start, path, expectRefusal } = commandLine();
+const { run, runProcess, start, path, expectRefusal } = commandLine();
 const rows = houses(60);
 /** Of houses: area with missing values, color in three categories, rooms. */
 const house = ["--target", "price", "--one-hot", "color", "--missing", "mean", "--standardize", "--loss", "mse"];
@@ -20,10 +20,10 @@ const eventful = [
   ...["--clip-global-norm", "1", "--ema", "0.9", "--seed", "5", "--json"],
 ];
 
-beforeAll(() => {
+beforeAll(async () => {
   writeFileSync(path("houses.csv"), csv(rows));
-  run("new", "mlp", "5-8-1", "-o", "mlp.onnx", "--quiet");
-  run("new", "mlp", "5-8-1", "--dropout", "0.2", "--batch-norm", "-o", "eventful.onnx", "--quiet");
+  await run("new", "mlp", "5-8-1", "-o", "mlp.onnx", "--quiet");
+  await run("new", "mlp", "5-8-1", "--dropout", "0.2", "--batch-norm", "-o", "eventful.onnx", "--quiet");
 });
 
 function bytes(name: string): Buffer {
@@ -48,7 +48,15 @@ describe("train", () => {
   it("learns from a table with text and missing values, and tells of it in all the ways that are asked for", () => {
     const files = ["-o", "trained.onnx", "--log", "run.jsonl", "--report", "report.html", "--tensorboard", "board"];
     const how = ["--standardize-target", "--validation-split", "0.2", "--no-shuffle", "--epochs", "40"];
-    const { status, stdout, stderr } = run("train", "mlp.onnx", "--data", "houses.csv", ...house, ...how, ...files);
+    const { status, stdout, stderr } = runProcess(
+      "train",
+      "mlp.onnx",
+      "--data",
+      "houses.csv",
+      ...house,
+      ...how,
+      ...files,
+    );
     expect(status, stderr).toBe(0);
     const told = stderr.trimEnd().split("\n");
     expect(told).toHaveLength(42);
@@ -99,9 +107,9 @@ describe("train", () => {
     expect(JSON.parse(metadata.get("caadam.preprocessing") ?? "")).toMatchObject({ format: "caadam-preprocessing" });
   });
 
-  it("evaluates a trained model on its validation examples to the same loss, with what was done to the data", () => {
+  it("evaluates a trained model on its validation examples to the same loss, with what was done to the data", async () => {
     writeFileSync(path("validation.csv"), csv(rows.slice(48)));
-    const { stdout, stderr } = run(
+    const { stdout, stderr } = await run(
       "evaluate",
       "trained.onnx",
       "--data",
@@ -122,7 +130,7 @@ describe("train", () => {
 
   it("makes a model that takes raw features, on request", async () => {
     const given = ["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "2"];
-    const folded = run(...given, "--fold-preprocessing", "-o", "raw.onnx", "--format", "json", "--quiet");
+    const folded = await run(...given, "--fold-preprocessing", "-o", "raw.onnx", "--format", "json", "--quiet");
     expect(folded.stderr).toBe("");
     expect(JSON.parse(folded.stdout)).toEqual({
       epoch: 2,
@@ -131,7 +139,7 @@ describe("train", () => {
       loss: expect.any(Number) as number,
       metrics: {},
     });
-    run(...given, "-o", "prepared.onnx");
+    await run(...given, "-o", "prepared.onnx");
 
     const areas = rows.map(([area = ""]) => (area === "" ? NaN : Number(area)));
     const known = areas.filter((area) => !Number.isNaN(area));
@@ -155,16 +163,16 @@ describe("train", () => {
     for (const [row, value] of (is ?? []).entries()) expect(value).toBeCloseTo(should?.[row] ?? NaN, 4);
   });
 
-  it("learns from images with their labels in another file, as MNIST ships", () => {
+  it("learns from images with their labels in another file, as MNIST ships", async () => {
     const random = randomNumbers(3);
     const labels = Array.from({ length: 40 }, () => Math.floor(random() * 3));
     const images = labels.flatMap((label) => Array.from({ length: 16 }, (_, at) => (at % 3 === label ? 200 : 10)));
     writeFileSync(path("images.idx"), idx([40, 4, 4], images));
     writeFileSync(path("labels.idx"), idx([40], labels));
-    run("new", "cnn", "1x4x4", "--channels", "4", "--classes", "3", "-o", "cnn.onnx");
+    await run("new", "cnn", "1x4x4", "--channels", "4", "--classes", "3", "-o", "cnn.onnx");
     const data = ["--data", "images.idx", "--target", "labels.idx", "--divide-by", "255", "--validation-split", "10"];
     const how = ["--loss", "softmax-cross-entropy", "--epochs", "30", "--learning-rate", "0.02", "--batch-size", "8"];
-    const { status, stdout, stderr } = run(
+    const { status, stdout, stderr } = await run(
       "train",
       "cnn.onnx",
       ...data,
@@ -184,14 +192,14 @@ describe("train", () => {
     expect(events.at(-1)).toEqual({ event: "note", message: "wrote c.onnx" });
 
     const testing = ["--data", "images.idx", "--data", "labels.idx", "--loss", "softmax-cross-entropy"];
-    const measured = run("evaluate", "c.onnx", ...testing, "--metrics", "accuracy,f1");
+    const measured = await run("evaluate", "c.onnx", ...testing, "--metrics", "accuracy,f1");
     expect(measured.status, measured.stderr).toBe(0);
     expect(measured.stdout).toMatch(/^examples +40\nloss +\S+\naccuracy +1\nf1 +1\n$/);
 
     labels[17] = 3;
     writeFileSync(path("wrong.idx"), idx([40], labels));
     const wrong = ["--data", "images.idx", "--target", "wrong.idx", "--loss", "softmax-cross-entropy", "-o", "no.onnx"];
-    expectRefusal(
+    await expectRefusal(
       ["train", "cnn.onnx", ...wrong],
       /^error: wrong\.idx, row 17 \(counted from 0\), column "data": holds 3, and class numbers go from 0 to 2$/,
     );
@@ -203,10 +211,10 @@ describe("train", () => {
       ),
     );
     const wide = ["--data", "wide.idx", "--target", "labels.idx", "--loss", "softmax-cross-entropy", "-o", "no.onnx"];
-    expectRefusal(["train", "cnn.onnx", ...wide], /wide\.idx.*4.*5.*"x" takes/);
+    await expectRefusal(["train", "cnn.onnx", ...wide], /wide\.idx.*4.*5.*"x" takes/);
   });
 
-  it("learns from arrays in an NPZ file", () => {
+  it("learns from arrays in an NPZ file", async () => {
     const random = randomNumbers(4);
     const classes = Uint8Array.from({ length: 30 }, (_, row) => row % 3);
     const points = Float32Array.from(
@@ -214,9 +222,9 @@ describe("train", () => {
       (_, at) => random() + (at % 4 === (classes[at >> 2] ?? 0) ? 2 : 0),
     );
     writeFileSync(path("points.npz"), npz({ x: npy(points, [30, 4]), y: npy(classes, [30]) }));
-    run("new", "mlp", "4-8-3", "-o", "points.onnx");
+    await run("new", "mlp", "4-8-3", "-o", "points.onnx");
     const how = ["--loss", "softmax-cross-entropy", "--epochs", "20", "--learning-rate", "0.02", "--batch-size", "10"];
-    const outcome = run(
+    const outcome = await run(
       "train",
       "points.onnx",
       "--data",
@@ -239,16 +247,16 @@ describe("what a seed and interruptions come to", () => {
   /** The trained model that all runs must come to, interrupted or not. */
   let undisturbed: Buffer;
 
-  beforeAll(() => {
-    run(...eventful, ...epochs, "-o", "undisturbed.onnx");
+  beforeAll(async () => {
+    await run(...eventful, ...epochs, "-o", "undisturbed.onnx");
     undisturbed = bytes("undisturbed.onnx");
   });
 
-  it("gives the same bytes for the same seed, and others for another", () => {
-    run(...eventful, ...epochs, "-o", "again.onnx");
+  it("gives the same bytes for the same seed, and others for another", async () => {
+    await run(...eventful, ...epochs, "-o", "again.onnx");
     expect(bytes("again.onnx").equals(undisturbed)).toBe(true);
     const other = eventful.map((word) => (word === "5" ? "6" : word));
-    expect(run(...other, ...epochs, "-o", "other.onnx").status).toBe(0);
+    expect((await run(...other, ...epochs, "-o", "other.onnx")).status).toBe(0);
     expect(bytes("other.onnx").equals(undisturbed)).toBe(false);
   });
 
@@ -276,20 +284,20 @@ describe("what a seed and interruptions come to", () => {
     });
     expect(existsSync(path("i.onnx"))).toBe(false);
 
-    expectRefusal(
+    await expectRefusal(
       given.filter((word) => word !== "--json"),
       /^error: interrupted: holds checkpoints of an earlier training; go on.*--resume/,
     );
     const resume = [...given.filter((word) => word !== "--json"), "--resume"];
     const another = (from: string, to: string) => resume.map((word) => (word === from ? to : word));
-    expectRefusal(
+    await expectRefusal(
       another("0.9", "0.8"),
       /^error: interrupted\/step-\d+\.safetensors: is of a training with another optimizer/,
     );
-    expectRefusal(another("mean", "median"), /another data/);
-    expectRefusal(another("5", "7"), /another seed \(5, now 7\)/);
+    await expectRefusal(another("mean", "median"), /another data/);
+    await expectRefusal(another("5", "7"), /another seed \(5, now 7\)/);
 
-    const resumed = run(...given, "--resume");
+    const resumed = await run(...given, "--resume");
     expect(resumed.status, resumed.stderr).toBe(0);
     expect(jsonLines(resumed.stderr)[0]).toMatchObject({ event: "start", step });
     expect(bytes("i.onnx").equals(undisturbed)).toBe(true);
@@ -320,7 +328,7 @@ describe("what a seed and interruptions come to", () => {
       const { signal, stderr } = await finished;
       expect(signal, stderr).toBe("SIGKILL");
     }
-    const { status, stderr } = run(...given);
+    const { status, stderr } = await run(...given);
     expect(status, stderr).toBe(0);
     expect(bytes("killed.onnx").equals(undisturbed)).toBe(true);
     expect(readdirSync(path("killed")).filter((name) => !/^(best|step-\d{8})\.safetensors$/.test(name))).toEqual([]);
@@ -328,26 +336,26 @@ describe("what a seed and interruptions come to", () => {
     expect(new Set(logged.flatMap(({ event, epoch }) => (event === "epoch" ? [epoch] : []))).size).toBe(25);
   });
 
-  it("leaves the last checkpoint whole when it cannot go on", () => {
+  it("leaves the last checkpoint whole when it cannot go on", async () => {
     const given = [...eventful.filter((word) => word !== "--json"), ...epochs, "-o", "full.onnx"];
-    expectRefusal([...given, "--log", "/dev/full"], /^error: \/dev\/full: cannot be written: the disk is full/);
-    expectRefusal(
+    await expectRefusal([...given, "--log", "/dev/full"], /^error: \/dev\/full: cannot be written: the disk is full/);
+    await expectRefusal(
       [...given, "--checkpoint-dir", "houses.csv"],
       /^error: houses\.csv: cannot hold checkpoints: it is a file/,
     );
-    expectRefusal([...given, "--tensorboard", "houses.csv"], /^error: houses\.csv.*cannot be written: /);
-    expectRefusal(
+    await expectRefusal([...given, "--tensorboard", "houses.csv"], /^error: houses\.csv.*cannot be written: /);
+    await expectRefusal(
       [...given, "--report", "none/report.html"],
       /^error: none\/report\.html: cannot be written: no such file or folder/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given.slice(0, -1), "none/full.onnx"],
       /^error: none\/full\.onnx: cannot be written: no such file or folder/,
     );
     // A training that ends before its time.
     const folder = path("killed");
     const before = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))] as const);
-    const blocked = run(...given, "--checkpoint-dir", "killed", "--resume", "--log", "/dev/full");
+    const blocked = await run(...given, "--checkpoint-dir", "killed", "--resume", "--log", "/dev/full");
     expect([blocked.status, blocked.stderr.trimEnd().split("\n").length]).toEqual([2, 1]);
     expect(readdirSync(folder)).toEqual(before.map(([name]) => name));
     for (const [name, content] of before) expect(bytes(join("killed", name)).equals(content)).toBe(true);
@@ -355,14 +363,14 @@ describe("what a seed and interruptions come to", () => {
     expect(openSafetensors(join(folder, basename(newest))).tensors.size).toBeGreaterThan(0);
   });
 
-  it("skips a checkpoint that is damaged, and goes on from the one before it", () => {
+  it("skips a checkpoint that is damaged, and goes on from the one before it", async () => {
     const names = readdirSync(path("killed"))
       .filter((name) => name.startsWith("step-"))
       .toSorted();
     const newest = join("killed", names.at(-1) ?? "");
     writeFileSync(path(newest), bytes(newest).subarray(0, 1000));
     rmSync(path("killed.onnx"));
-    const { status, stderr } = run(
+    const { status, stderr } = await run(
       ...eventful,
       ...epochs,
       "--checkpoint-dir",
@@ -392,17 +400,17 @@ describe("data and options that cannot be trained on", () => {
     return name;
   }
 
-  it("says in one line which column is wrong", () => {
+  it("says in one line which column is wrong", async () => {
     const given = [...filled, "--data", "houses.csv"];
-    expectRefusal(
+    await expectRefusal(
       [...given, "--target", "prize"],
       /^error: --target prize: is no column of houses\.csv, perhaps "price" is meant; there are/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given, "--target", "price", "--features", "aria,rooms"],
       /^error: --features aria: .*perhaps "area" is meant/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given.map((word) => (word === "color" ? "text" : word)), "--target", "price", "--features", "area,rooms"],
       /^error: feature "x": takes 5 numbers for each example, and is given 2/,
     );
@@ -441,35 +449,35 @@ describe("data and options that cannot be trained on", () => {
       "50,blue,3,NaN",
       /^error: missing\.csv, line 4, column "price": is missing/,
     ],
-  ])("says in one line where %s is", (_what, _cell, name, line, text, message) => {
-    expectRefusal([...filled, "--target", "price", "--data", spoiled(name, line, text)], message);
+  ])("says in one line where %s is", async (_what, _cell, name, line, text, message) => {
+    await expectRefusal([...filled, "--target", "price", "--data", spoiled(name, line, text)], message);
   });
 
-  it("says in one line which examples are missing", () => {
+  it("says in one line which examples are missing", async () => {
     const target = ["--target", "price"];
-    expectRefusal(
+    await expectRefusal(
       [...refused, ...target, "--data", "houses.csv"],
       /^error: houses\.csv, line 5, column "area": is missing.*--missing drop, mean or median$/,
     );
     writeFileSync(path("empty.csv"), "");
-    expectRefusal([...filled, ...target, "--data", "empty.csv"], /^error: empty\.csv: is empty$/);
+    await expectRefusal([...filled, ...target, "--data", "empty.csv"], /^error: empty\.csv: is empty$/);
     writeFileSync(path("header.csv"), "area,color,rooms,price\n");
-    expectRefusal(
+    await expectRefusal(
       [...filled, ...target, "--data", "houses.csv", "--validation-data", "header.csv"],
       /^error: header\.csv: has a header and no rows$/,
     );
     const given = [...filled, ...target, "--data", "houses.csv"];
-    expectRefusal(
+    await expectRefusal(
       [...given, "--batch-size", "61"],
       /^error: --batch-size 61: is more than the 60 examples for training/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given, "--validation-split", "60"],
       /^error: --validation-split 60: leaves none of the 60 examples/,
     );
   });
 
-  it("says in one line which option is wrong", () => {
+  it("says in one line which option is wrong", async () => {
     const given = [
       "train",
       "mlp.onnx",
@@ -484,20 +492,20 @@ describe("data and options that cannot be trained on", () => {
       "-o",
       "no.onnx",
     ];
-    expectRefusal([...given, "--loss", "msee"], /^error: --loss msee: is none of mse, /);
-    expectRefusal(
+    await expectRefusal([...given, "--loss", "msee"], /^error: --loss msee: is none of mse, /);
+    await expectRefusal(
       [...given, "--loss", "mse", "--validation-split", "0.2", "--metrics", "mea"],
       /^error: --metrics mea: is none of /,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given, "--loss", "mse", "--schedule", "cosinus"],
       /^error: --schedule cosinus: is none of constant, /,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given, "--loss", "mse", "--resume"],
       /^error: --resume: needs to know from where; .*--checkpoint-dir/,
     );
-    expectRefusal(
+    await expectRefusal(
       [...given, "--loss", "mse", "--learning-rate", "1e38", "--optimizer", "sgd"],
       /^error: step 2 \(epoch 1\): the loss is (NaN|Infinity): the first tensor that is not finite is .*"fc1\.weight"; lower --learning-rate/,
     );

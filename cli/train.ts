@@ -1,21 +1,22 @@
 import type { CommandModule } from "yargs";
 import {
   type Contract,
-  encodeModel,
-  foldPreprocessing,
   InputError,
   type Model,
   type Preprocessing,
+  PREPROCESSING,
   readModel,
   report,
   requireWritable,
   rewrite,
   structureOf,
   train,
+  trainedOutputs,
   type TrainingEvent,
   type TrainingResult,
   type TrainOptions,
   writeFile,
+  writeFoldedModel,
   writeTrainedModel,
 } from "../src/index.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
@@ -33,9 +34,6 @@ import {
   updateOptions,
 } from "./training-options.js";
 import { TrainingReporter } from "./training-reporter.js";
-
-/** Where a trained model says what was done to the data that it was trained on. */
-export const PREPROCESSING = "caadam.preprocessing";
 
 interface TrainCommandOptions extends CommonOptions, GivenData, GivenTraining, GivenUpdates {
   readonly model: string;
@@ -110,7 +108,7 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
     shuffle: !options["no-shuffle"],
   };
   const model = readModel(path);
-  const { contract } = rewrite(model, { ...training, emit: ["gradient", "eval"] });
+  const { contract } = rewrite(model, { ...training, emit: ["gradient"] });
   requireWritable(model, new Map(contract.parameters.map(({ name, shape }) => [name, shape])));
   const data = await openData(contract, options, { seed });
   try {
@@ -179,18 +177,10 @@ function save(
   options: TrainCommandOptions,
 ): readonly string[] {
   const { output } = options;
-  const floats = new Map(
-    [...values].flatMap(([name, { type, data, dims }]) =>
-      type === "float32" || type === "float64" ? [[name, { data, dims }] as const] : [],
-    ),
-  );
-  const metadata = { [PREPROCESSING]: JSON.stringify(preprocessing) };
-  if (!options["fold-preprocessing"]) return writeTrainedModel(model, floats, output, { metadata });
-  const paths = writeTrainedModel(model, floats, output);
-  writeFile(output, [
-    encodeModel(foldPreprocessing(readModel(output), preprocessing, { outputs: outputsOf(loss, preprocessing) })),
-  ]);
-  return paths;
+  if (!options["fold-preprocessing"]) {
+    return writeTrainedModel(model, values, output, { metadata: { [PREPROCESSING]: JSON.stringify(preprocessing) } });
+  }
+  return writeFoldedModel(model, values, output, preprocessing, { outputs: trainedOutputs(loss, preprocessing) });
 }
 
 function reportOf(
@@ -211,18 +201,6 @@ function reportOf(
     layers: structureOf(model, training).layers,
     settings: { model: path, data, target, features, ...training },
   });
-}
-
-/** The outputs that were trained on targets, each with its target. */
-function outputsOf(loss: Contract["loss"], { tensors }: Preprocessing): Readonly<Record<string, string>> {
-  const losses = (loss.name === "sum" ? loss.losses : [loss]).filter(({ name }) => name !== "model");
-  const targets = tensors.filter(({ role }) => role === "target");
-  return Object.fromEntries(
-    losses.flatMap(({ output }, index) => {
-      const target = targets[index];
-      return target === undefined ? [] : [[output, target.name] as const];
-    }),
-  );
 }
 
 /** The loss and metrics of the weights that were kept. */

@@ -1,4 +1,5 @@
 import {
+  brief,
   EventLog,
   epochLine,
   logLine,
@@ -58,7 +59,7 @@ export class TrainingReporter {
         this.#terminal.progress(progressLine(this.#progress, this.#terminal.progressStyle));
         break;
       case "learning-rate":
-        this.#terminal.message("note", `the learning rate is now ${event.learningRate}`);
+        this.#terminal.message("note", `the learning rate is now ${brief(event.learningRate)}`);
         break;
       default:
     }

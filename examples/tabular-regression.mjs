@@ -16,10 +16,10 @@ caadam.writeFile(path("model.onnx"), [caadam.encodeModel(caadam.newMlp({ sizes: 
 const model = caadam.readModel(path("model.onnx"));
 
 /** @type {import("caadam-onnx").TrainOptions} */
-const options = { loss: { name: "mse" }, epochs: 60, schedule: { name: "cosine", warmupEpochs: 1 } };
+const options = { loss: "mse", epochs: 60, schedule: { name: "cosine", warmupEpochs: 1 } };
 const { contract } = caadam.rewrite(model, { ...options, emit: ["gradient"] });
-const data = await caadam.assemble(
-  contract.artifacts.gradient?.inputs ?? [],
+const data = await caadam.assembleFor(
+  contract,
   [await caadam.openSource(path("houses.csv"))],
   { target: "price", standardize: true, standardizeTarget: true, oneHot: ["place"], missing: "drop" },
   { validation: 0.2, test: 0.2 },
@@ -40,14 +40,10 @@ console.log(`of ${data.test.count} examples that training did not see: r2 ${metr
 data.close();
 
 // The same model with these weights; then one that takes raw columns, and predicts prices.
-const floats = [...values].flatMap(([name, tensor]) =>
-  tensor.type === "float32" ? [/** @type {const} */ ([name, tensor])] : [],
-);
-caadam.writeTrainedModel(model, new Map(floats), path("trained.onnx"));
-const folded = caadam.foldPreprocessing(caadam.readModel(path("trained.onnx")), data.preprocessing, {
-  outputs: { output: "target" },
-});
-const session = await InferenceSession.create(caadam.encodeModel(folded));
+caadam.writeTrainedModel(model, values, path("trained.onnx"));
+const outputs = caadam.trainedOutputs(contract.loss, data.preprocessing);
+caadam.writeFoldedModel(model, values, path("folded.onnx"), data.preprocessing, { outputs });
+const session = await InferenceSession.create(path("folded.onnx"));
 const feeds = {
   area: new Tensor("float32", [100], [1, 1]),
   age: new Tensor("float32", [10], [1, 1]),

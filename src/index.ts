@@ -83,7 +83,12 @@ export { writeArtifacts } from "./passes/training/write-artifacts.js";
 export { initialize, type InitializationOptions, type InitializedTensor } from "./passes/initialization/initialize.js";
 export { distributions, type DistributionName } from "./passes/initialization/distributions.js";
 export { schemes, type FanMode, type SchemeName } from "./passes/initialization/schemes.js";
-export { activations, outputActivations } from "./passes/new-model/activations.js";
+export {
+  activations,
+  outputActivations,
+  type ActivationName,
+  type OutputActivationName,
+} from "./passes/new-model/activations.js";
 export { newCnn, type CnnOptions } from "./passes/new-model/cnn.js";
 export type { LayerOptions } from "./passes/new-model/layer-writer.js";
 export { newMlp, type MlpOptions } from "./passes/new-model/mlp.js";
@@ -100,10 +105,14 @@ export { stepNumbers, type StepNumbers } from "./passes/optimizer/step-numbers.j
 export { foldPreprocessing, type FoldOptions } from "./passes/preprocessing/fold.js";
 export {
   classesOf,
+  PREPROCESSING,
   readPreprocessing,
   type ColumnPreprocessing,
   type Preprocessing,
 } from "./passes/preprocessing/preprocessing.js";
+export { trainedOutputs } from "./passes/preprocessing/trained-outputs.js";
+export { withTrainedValues } from "./passes/trained-model/with-trained-values.js";
+export { writeFoldedModel } from "./passes/trained-model/write-folded-model.js";
 export {
   requireWritable,
   writeTrainedModel,
@@ -121,6 +130,7 @@ export type {
   TimeToTarget,
   VariantSummary,
 } from "./runtime/comparison/comparison.js";
+export { comparisonColumns, describeTarget, type ComparisonCell } from "./runtime/comparison/comparison-table.js";
 export { adam, caAdamVariants, type Variant, type VariantChoice } from "./runtime/comparison/variant.js";
 export { datasetFrom, type ArrayInput } from "./runtime/data/arrays.js";
 export {
@@ -130,6 +140,7 @@ export {
   type AssembleOptions,
   type PreprocessedData,
 } from "./runtime/data/assemble.js";
+export { assembleFor } from "./runtime/data/assemble-for.js";
 export type { Batch, BatchStream, Dataset, Field } from "./runtime/data/dataset.js";
 export type { Columns, DataDescription } from "./runtime/data/description.js";
 export { epochOrder, permutation } from "./runtime/data/order.js";
@@ -165,7 +176,7 @@ export {
   type SafetensorsFile,
 } from "./runtime/checkpoints/safetensors.js";
 export { EventLog, logLine, type EventLogOptions } from "./runtime/reports/log.js";
-export type { Comparison, ComparisonCurve, ComparisonCurves } from "./runtime/reports/comparison.js";
+export { brief, percent, probability } from "./runtime/reports/numbers.js";
 export { epochLine, progressAfter, progressLine, type LineOptions, type Progress } from "./runtime/reports/progress.js";
 export { report, type ReportInput } from "./runtime/reports/report.js";
 export { TensorBoardLog, type TensorBoardOptions } from "./runtime/reports/tensorboard.js";

@@ -1,7 +1,7 @@
 """What PyTorch reaches on real images within a fixed budget: a mean over seeds, to compare a trainer of the exported models with.
 
     python bench/peers/finetune.py FOLDER            # data, models of every seed, and results.json
-    python bench/peers/finetune.py FOLDER --only lstm
+    python bench/peers/finetune.py FOLDER --only lstm --seeds 20
 
 The images are scikit-learn's `load_digits`: 1,797 handwritten digits of 8x8 pixels with 17 grey levels (UCI, "Optical Recognition of
 Handwritten Digits", test part), in one fixed order, the last 360 for testing. They are written as
@@ -40,7 +40,6 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 TESTING = 360
-SEEDS = range(5)
 BATCH = 32
 
 
@@ -145,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=list(CASES))
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-export", action="store_true")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -159,7 +159,7 @@ def main() -> None:
         if arguments.only not in (None, name):
             continue
         accuracies, losses, start = [], [], time.perf_counter()
-        for seed in SEEDS:
+        for seed in range(arguments.seeds):
             torch.manual_seed(seed)
             model = case.build()
             if not arguments.no_export:

@@ -39,8 +39,15 @@ const LARGEST_MODEL = 2 ** 31 - 1;
  */
 export function metadataEdits(model: ByteSource, key: string, value: string): readonly Edit[] {
   const removed = metadataEntries(model, key).map(({ start, end }) => ({ start, end, bytes: new Uint8Array() }));
-  const bytes = new Writer()
-    .uint32((14 << 3) | 2)
+  const edits = [...removed, { start: model.size, end: model.size, bytes: stringEntry(14, key, value) }];
+  requireSize(model, edits);
+  return edits;
+}
+
+/** A field that holds a key with its text (StringStringEntryProto). */
+export function stringEntry(field: number, key: string, value: string): Uint8Array {
+  return new Writer()
+    .uint32((field << 3) | 2)
     .fork()
     .uint32((1 << 3) | 2)
     .string(key)
@@ -48,9 +55,6 @@ export function metadataEdits(model: ByteSource, key: string, value: string): re
     .string(value)
     .ldelim()
     .finish();
-  const edits = [...removed, { start: model.size, end: model.size, bytes }];
-  requireSize(model, edits);
-  return edits;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type ByteRange, memoryBytes, readRange } from "./bytes.js";
 import { bitsOf, type DataType, isFloatingPoint } from "./data-type.js";
 import { InputError } from "./errors.js";
+import { bfloat16Bits, float16Bits, fromBfloat16, fromFloat16 } from "./half-precision.js";
 import { WireReader } from "./wire.js";
 
 /**
@@ -197,11 +198,12 @@ export function readFloats(tensor: Tensor, type: "float32" | "float64"): Float32
     throw new InputError(`tensor "${tensor.name}"`, `holds ${dataType}, real numbers were expected`);
   }
   // A copy has the alignment that the array needs.
-  const { buffer } = Uint8Array.from(rawBytes(tensor));
+  const { buffer } = new Uint8Array(rawBytes(tensor));
   const own = floatArray(dataType, buffer);
   if (dataType === type && !(own instanceof Uint16Array)) return own;
   const floats = type === "float32" ? new Float32Array(own.length) : new Float64Array(own.length);
-  const widened = dataType === "float16" ? float16 : dataType === "bfloat16" ? bfloat16 : (number: number) => number;
+  const widened =
+    dataType === "float16" ? fromFloat16 : dataType === "bfloat16" ? fromBfloat16 : (number: number) => number;
   for (const [index, number] of own.entries()) floats[index] = widened(number);
   return floats;
 }
@@ -234,9 +236,9 @@ function reader(dataType: DataType): ((view: DataView, offset: number) => number
     case "float64":
       return (view, offset) => view.getFloat64(offset, true);
     case "float16":
-      return (view, offset) => float16(view.getUint16(offset, true));
+      return (view, offset) => fromFloat16(view.getUint16(offset, true));
     case "bfloat16":
-      return (view, offset) => bfloat16(view.getUint16(offset, true));
+      return (view, offset) => fromBfloat16(view.getUint16(offset, true));
     case "int64":
       return (view, offset) => toSafeInteger(view.getBigInt64(offset, true));
     case "uint64":
@@ -289,42 +291,4 @@ function typedArray(dataType: DataType, numbers: readonly number[]): ArrayBuffer
     default:
       return undefined;
   }
-}
-
-/** IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction. */
-function float16(bits: number): number {
-  const sign = bits >> 15 === 0 ? 1 : -1;
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-}
-
-/** The upper half of a float32. */
-function bfloat16(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0] ?? 0;
-}
-
-/** The number in binary16, ties to even: of all that is too large, infinity. */
-function float16Bits(number: number): number {
-  const sign = number < 0 || Object.is(number, -0) ? 0x8000 : 0;
-  const magnitude = Math.abs(number);
-  if (Number.isNaN(number)) return 0x7e00;
-  // Half a unit in the last place above the greatest number, 65504, rounds up.
-  if (magnitude >= 65520) return sign | 0x7c00;
-  const exponent = Math.max(Math.floor(Math.log2(magnitude)), -14);
-  // A fraction of 1024 carries over into the exponent, as it should.
-  return sign + (exponent + 14) * 1024 + roundedToEven(magnitude * 2 ** (10 - exponent));
-}
-
-/** The upper half of the float32 that the number is, ties to even. */
-function bfloat16Bits(number: number): number {
-  if (Number.isNaN(number)) return 0x7fc0;
-  const [bits = 0] = new Uint32Array(Float32Array.of(number).buffer);
-  return roundedToEven(bits / 65536);
-}
-
-function roundedToEven(number: number): number {
-  const floor = Math.floor(number);
-  const rest = number - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }

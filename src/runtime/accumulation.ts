@@ -4,7 +4,8 @@ import { Operators } from "../graph/operators.js";
 import { standardModel } from "../graph/standard-model.js";
 import { tensorFacts } from "../graph/shapes/facts.js";
 import { zeros } from "./host-tensor.js";
-import { runtimeTensor, Session, type SessionOptions, type Tensors } from "./session.js";
+import { InPlaceSession } from "./in-place-session.js";
+import { runtimeTensor, type SessionOptions, type Tensors } from "./session.js";
 import type { Slot } from "../passes/training/slots.js";
 import type { TrainingState } from "./training-state.js";
 
@@ -23,7 +24,7 @@ const FACTOR = "factor";
 
 /** Gradients of several batches, added up to those of all of them as one. */
 export class Accumulation {
-  readonly #session: Session;
+  readonly #session: InPlaceSession;
   readonly #totals: readonly (Float32Array | Float64Array)[];
   readonly #weight = zeros("float64", []);
   readonly #factor = zeros("float64", []);
@@ -31,7 +32,7 @@ export class Accumulation {
   readonly #totalOutputs: Tensors;
   readonly #gradientOutputs: Tensors;
 
-  private constructor(session: Session, state: TrainingState) {
+  private constructor(session: InPlaceSession, state: TrainingState) {
     this.#session = session;
     const tensors = state.slots.flatMap(({ name: of, dataType, shape }, slot) => {
       const gradient = state.tensor({ role: "gradient", of });
@@ -54,7 +55,7 @@ export class Accumulation {
   }
 
   static async open(state: TrainingState, options: SessionOptions): Promise<Accumulation> {
-    return new Accumulation(await Session.open(accumulationModel(state.slots), options), state);
+    return new Accumulation(await InPlaceSession.open(accumulationModel(state.slots), options), state);
   }
 
   /** Adds the gradients of a batch to those before it; with the last one, the gradients become the sum. */

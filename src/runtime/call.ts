@@ -1,14 +1,16 @@
 import type { Tensor } from "onnxruntime-node";
 import { InputError } from "../graph/errors.js";
+import type { Model } from "../graph/model.js";
 import { formatShape } from "../graph/shapes/shape-math.js";
 import { standardModel } from "../graph/standard-model.js";
 import { elementCount } from "../graph/tensor.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import type { ContractArtifact, ContractTensor } from "../passes/training/contract.js";
+import type { ContractArtifact, ContractLoss, ContractTensor } from "../passes/training/contract.js";
 import { checkFeeds } from "../passes/training/feeds.js";
+import { classNumberCheck } from "./class-numbers.js";
 import type { Batch } from "./data/dataset.js";
 import type { HostTensor } from "./host-tensor.js";
-import { hostTensor, type Outputs, runtimeTensor, Session, type SessionOptions, type Tensors } from "./session.js";
+import { hostTensor, runtimeTensor, type Session, type Tensors } from "./session.js";
 
 /** What the model makes of a batch. */
 export interface Evaluation {
@@ -18,40 +20,47 @@ export interface Evaluation {
 }
 
 /** An artifact in a session, with the tensors that each call takes and gives again. */
-export interface Call {
-  readonly session: Session;
+export interface Call<Kind = Session> {
+  readonly session: Kind;
   readonly contract: ContractArtifact;
   /** Inputs that are the same memory in every call. */
   readonly feeds: Tensors;
   /** Inputs that each call brings: features and targets. */
   readonly batch: ContractArtifact;
+  /** Throws an InputError for a batch whose targets are no classes of the model. */
+  readonly checkClasses: (batch: Batch) => void;
 }
 
 /**
  * Opens a session for an artifact.
  * @param tensorOf the memory of an input that stays the same in every call; undefined for others
+ * @param open opens a session of the kind that is wanted
+ * @param losses whose targets are checked
  */
-export async function openCall(
+export async function openCall<Kind>(
   { name, graph, contract }: Artifact,
   tensorOf: (port: ContractTensor) => Tensor | undefined,
-  options: SessionOptions,
-): Promise<Call> {
+  open: (model: Model) => Promise<Kind>,
+  losses: readonly ContractLoss[] = [],
+): Promise<Call<Kind>> {
   const feeds = contract.inputs.flatMap((port) => {
     const tensor = port.role === "buffer" ? undefined : tensorOf(port);
     return tensor === undefined ? [] : [[port.name, tensor] as const];
   });
   const batch = contract.inputs.filter(({ role }) => role === "feature" || role === "target");
   return {
-    session: await Session.open(standardModel(graph, `${name}.onnx`), options),
+    session: await open(standardModel(graph, `${name}.onnx`)),
     contract,
     feeds: Object.fromEntries(feeds),
     batch: { file: "the model", inputs: batch, outputs: [] },
+    checkClasses: classNumberCheck(losses),
   };
 }
 
 /** A batch as sessions take it. @throws InputError for one that does not fit the model */
-export function feedsOf(wanted: ContractArtifact, batch: Batch): Tensors {
+export function feedsOf({ batch: wanted, checkClasses }: Call<unknown>, batch: Batch): Tensors {
   checkFeeds(wanted, batch);
+  checkClasses(batch);
   return Object.fromEntries(
     Object.entries(batch).map(([name, tensor]) => {
       const [count, elements] = [tensor.data.length, elementCount(tensor.dims)];
@@ -61,17 +70,17 @@ export function feedsOf(wanted: ContractArtifact, batch: Batch): Tensors {
   );
 }
 
-/** The memory that outputs are written into; null for new memory. */
+/** The memory that outputs are written into. */
 export function outputsOf(
   { outputs }: ContractArtifact,
   tensorOf: (port: ContractTensor) => Tensor | undefined,
-): Outputs {
-  return Object.fromEntries(outputs.map((port) => [port.name, tensorOf(port) ?? null]));
-}
-
-export function lossOf({ outputs }: ContractArtifact, results: Tensors): number {
-  const { name } = outputs.find(({ role }) => role === "loss") ?? {};
-  return Number(results[name ?? ""]?.data[0]);
+): Tensors {
+  return Object.fromEntries(
+    outputs.flatMap((port) => {
+      const tensor = tensorOf(port);
+      return tensor === undefined ? [] : [[port.name, tensor] as const];
+    }),
+  );
 }
 
 /**
@@ -80,19 +89,20 @@ export function lossOf({ outputs }: ContractArtifact, results: Tensors): number 
  * @param outputs of the model, whose values are wanted
  */
 export async function evaluateBatch(
-  { session, contract, feeds, batch: wanted }: Call,
+  call: Call,
   buffers: Tensors,
   batch: Batch,
   outputs: ReadonlySet<string>,
 ): Promise<Evaluation> {
+  const { session, contract, feeds } = call;
   const predictions = contract.outputs.filter(({ role, of }) => role === "prediction" && outputs.has(of ?? ""));
   const loss = contract.outputs.filter(({ role }) => role === "loss");
   const results = await session.run(
-    { ...feeds, ...buffers, ...feedsOf(wanted, batch) },
+    { ...feeds, ...buffers, ...feedsOf(call, batch) },
     [...loss, ...predictions].map(({ name }) => name),
   );
   return {
-    loss: lossOf(contract, results),
+    loss: Number(results[loss[0]?.name ?? ""]?.data[0]),
     predictions: new Map(
       predictions.flatMap(({ name, of = name }) => {
         const tensor = results[name];

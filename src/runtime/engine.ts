@@ -1,17 +1,23 @@
+import type { Tensor } from "onnxruntime-node";
+import type { Model } from "../graph/model.js";
 import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import type { ContractArtifact, ContractTensor } from "../passes/training/contract.js";
+import { type ContractArtifact, type ContractTensor, lossesOf } from "../passes/training/contract.js";
 import { packed } from "../passes/training/pack.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { updateArtifact } from "../passes/training/update-artifact.js";
 import { Accumulation, type AccumulationPlace } from "./accumulation.js";
-import { type Call, evaluateBatch, type Evaluation, feedsOf, lossOf, openCall, outputsOf } from "./call.js";
+import { type Call, evaluateBatch, type Evaluation, feedsOf, openCall, outputsOf } from "./call.js";
 import type { Batch } from "./data/dataset.js";
 import { firstNotFinite } from "./first-not-finite.js";
-import type { SessionOptions, Tensors } from "./session.js";
+import { type FloatTensor, zeros } from "./host-tensor.js";
+import { FusedUpdate } from "./fused/fused-update.js";
+import { openUpdate, type Update } from "./fused/update.js";
+import { InPlaceSession } from "./in-place-session.js";
+import { runtimeTensor, Session, type SessionOptions, type Tensors } from "./session.js";
 import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { StepInputs } from "./step-inputs.js";
-import { TrainingState, type Values } from "./training-state.js";
+import { TrainingState, type ValueSource } from "./training-state.js";
 
 /**
  * Training graphs ready to run, and the state that they move. One step is `gradient` (of several batches: each followed
@@ -19,39 +25,48 @@ import { TrainingState, type Values } from "./training-state.js";
  */
 export class Engine {
   readonly state: TrainingState;
-  readonly #gradient: Call;
+  readonly #gradient: Call<InPlaceSession>;
   /** As it is run. */
   readonly #gradientArtifact: Artifact;
-  readonly #update: Call;
+  readonly #update: Update;
   readonly #evaluation: Call | undefined;
   readonly #inputs: StepInputs;
   readonly #options: SessionOptions;
+  readonly #loss: FloatTensor;
+  readonly #lossTensor: Tensor;
   #accumulation: Accumulation | undefined;
+  #isClosed = false;
 
   private constructor(
     state: TrainingState,
     inputs: StepInputs,
     gradient: Artifact,
-    calls: readonly [Call, Call, Call | undefined],
+    calls: readonly [Call<InPlaceSession>, Update, Call | undefined],
     options: SessionOptions,
   ) {
     this.#gradientArtifact = gradient;
     this.state = state;
     this.#inputs = inputs;
     this.#options = options;
+    const lossType = gradient.contract.outputs.find(({ role }) => role === "loss")?.dtype;
+    this.#loss = zeros(lossType === "float64" ? lossType : "float32", []);
+    this.#lossTensor = runtimeTensor(this.#loss);
     [this.#gradient, this.#update, this.#evaluation] = calls;
   }
 
   /** @param initial values of all parameters and running statistics */
-  static async open(plan: TrainingPlan, initial: Values, options: SessionOptions): Promise<Engine> {
+  static async open(plan: TrainingPlan, initial: ValueSource, options: SessionOptions): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
     const slots = slotsOf(parameters, optimizer.clip?.by !== "norm");
     const isScaled = parameters.some(({ scaleShape }) => scaleShape !== undefined);
     const scales = new Map(table.parameters.map(({ name, scale }) => [name, scale]));
     const buffers = gradient.contract.inputs.filter(({ role }) => role === "buffer");
-    const state = new TrainingState(slots, buffers, optimizer, initial, isScaled ? scales : undefined);
     const update = updateArtifact(slots, optimizer);
+    const fused = FusedUpdate.compile(update);
+    const state = new TrainingState(slots, buffers, optimizer, initial, isScaled ? scales : undefined, (port) =>
+      fused?.array(port),
+    );
     const inputs = new StepInputs(update.contract);
     const packs = packsOf(slots);
     const tensorOf = (port: ContractTensor) => state.tensor(port) ?? inputs.tensor(port.role);
@@ -59,21 +74,28 @@ export class Engine {
     const evaluated = ({ role, of }: ContractTensor) =>
       (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
     const packedGradient = packed(gradient, packs);
-    const opened: Call[] = [];
-    const open = async (artifact: Artifact, tensors: typeof tensorOf) => {
-      const call = await openCall(artifact, tensors, options);
-      opened.push(call);
+    const opened: { close(): Promise<void> }[] = [];
+    const kept = <Kind extends { close(): Promise<void> }>(call: Call<Kind>) => {
+      opened.push(call.session);
       return call;
+    };
+    const losses = lossesOf(plan.loss);
+    const inPlace = (model: Model) => InPlaceSession.open(model, options);
+    const plain = (model: Model) => Session.open(model, options);
+    const openedUpdate = async () => {
+      const one = await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), options);
+      opened.push(one);
+      return one;
     };
     try {
       const calls = [
-        await open(packedGradient, tensorOf),
-        await open(update, tensorOf),
-        evaluation && (await open(packed(evaluation, packs), evaluated)),
+        kept(await openCall(packedGradient, tensorOf, inPlace, losses)),
+        await openedUpdate(),
+        evaluation && kept(await openCall(packed(evaluation, packs), evaluated, plain, losses)),
       ] as const;
       return new Engine(state, inputs, packedGradient, calls, options);
     } catch (error) {
-      for (const { session } of opened) await session.close();
+      for (const session of opened) await session.close();
       throw error;
     }
   }
@@ -85,14 +107,15 @@ export class Engine {
    * @throws InputError for a batch that does not fit the model
    */
   async gradient(batch: Batch, seed: number): Promise<number> {
-    const { session, contract, feeds, batch: wanted } = this.#gradient;
+    const { session, contract, feeds } = this.#gradient;
     this.#inputs.setSeed(seed);
-    const outputs = outputsOf(contract, (port) =>
-      port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port),
-    );
-    const results = await session.run({ ...feeds, ...this.#buffers(contract), ...feedsOf(wanted, batch) }, outputs);
+    const outputs = outputsOf(contract, (port) => {
+      if (port.role === "loss") return this.#lossTensor;
+      return port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port);
+    });
+    await session.run({ ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient, batch) }, outputs);
     this.state.turnBuffers();
-    return lossOf(contract, results);
+    return this.#loss.data[0] ?? NaN;
   }
 
   /**
@@ -104,7 +127,7 @@ export class Engine {
     const { contract, feeds } = this.#gradient;
     this.state.turnBuffers();
     this.#inputs.setSeed(seed);
-    const fed = { ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient.batch, batch) };
+    const fed = { ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient, batch) };
     return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#options);
   }
 
@@ -113,12 +136,7 @@ export class Engine {
    * @param isFirst whether averages begin here: they are then what the parameters have become, as in Keras
    */
   async update(numbers: StepNumbers, isFirst: boolean): Promise<void> {
-    const { session, contract, feeds } = this.#update;
-    this.#inputs.setNumbers(numbers);
-    await session.run(
-      feeds,
-      outputsOf(contract, (port) => this.state.tensor(port)),
-    );
+    await this.#update.run(numbers);
     if (isFirst) this.state.startAverages();
   }
 
@@ -134,8 +152,11 @@ export class Engine {
     return evaluateBatch(this.#evaluation, this.#buffers(this.#evaluation.contract), batch, outputs);
   }
 
+  /** Frees what computes; the state stays. May be called again. */
   async close(): Promise<void> {
-    for (const call of [this.#gradient, this.#update, this.#evaluation]) await call?.session.close();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const one of [this.#gradient.session, this.#update, this.#evaluation?.session]) await one?.close();
     await this.#accumulation?.close();
   }
 

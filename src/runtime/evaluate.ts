@@ -1,12 +1,13 @@
 import { InputError } from "../graph/errors.js";
 import type { Model } from "../graph/model.js";
+import { lossesOf } from "../passes/training/contract.js";
 import { planTraining, type RewriteOptions } from "../passes/training/rewrite.js";
 import { evaluateBatch, openCall } from "./call.js";
 import type { Dataset } from "./data/dataset.js";
+import type { HostTensor } from "./host-tensor.js";
 import { initialValues } from "./initial-values.js";
-import { runtimeTensor, type SessionOptions } from "./session.js";
-import { fixedBatch, lossesOf } from "./training-settings.js";
-import type { Values } from "./training-state.js";
+import { runtimeTensor, Session, type SessionOptions } from "./session.js";
+import { fixedBatch } from "./training-settings.js";
 import { type Measured, measuresOf, validate } from "./validate.js";
 
 /** How to evaluate. */
@@ -16,7 +17,7 @@ export interface EvaluateOptions extends Pick<RewriteOptions, "loss" | "freezeBa
   /** Names of metrics; default those of the loss. */
   readonly metrics?: readonly string[];
   /** Values that take the place of the model's own. */
-  readonly values?: Values;
+  readonly values?: ReadonlyMap<string, HostTensor>;
 }
 
 /**
@@ -28,7 +29,8 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   const { evaluation } = plan;
   if (evaluation === undefined) throw new Error("an evaluation was planned");
   if (data.count === 0) throw new InputError("data", "have no examples to evaluate");
-  const measures = measuresOf(lossesOf(plan.loss), evaluation.contract, options.metrics);
+  const losses = lossesOf(plan.loss);
+  const measures = measuresOf(losses, evaluation.contract, options.metrics);
   const fixed = fixedBatch(evaluation.contract);
   const values = initialValues(model, plan, options.values);
   const call = await openCall(
@@ -37,7 +39,8 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
       const value = role === "parameter" ? values.get(of) : undefined;
       return value && runtimeTensor(value);
     },
-    options,
+    (opened) => Session.open(opened, options),
+    losses,
   );
   const buffers = call.contract.inputs.flatMap(({ name, role, of = "" }) => {
     const value = role === "buffer" ? values.get(of) : undefined;

@@ -22,7 +22,17 @@ describe("a training is the same", () => {
       /another loss \(\{"name":"mse","weight":1\}, now \{"name":"mse","weight":2\}\)/,
     );
     expect(refusal(check({ ...then, seed: 0 }))).toMatch(/another seed \(none, now 0\)/);
-    expect(refusal(check({ ...then, data: ["x".repeat(500)] })).length).toBeLessThan(250);
+  });
+
+  it("of which the part is shown in which it does", () => {
+    const data = (mean: number) => ({
+      columns: Array.from({ length: 50 }, (_, index) => ({ index, mean: index === 30 ? mean : 0 })),
+    });
+    const message = refusal(check({ ...then, data: data(2) }, JSON.stringify({ ...then, data: data(1) })));
+    expect(message).toMatch(
+      /\(\.\.\.[^.]*"index":30,"mean":1\}[^.]*\.\.\., now \.\.\.[^.]*"index":30,"mean":2\}[^.]*\.\.\.\)/,
+    );
+    expect(message.length).toBeLessThan(320);
   });
 
   it("and a file that says nothing is of none", () => {

@@ -10,7 +10,8 @@ export function requireSameTraining(now: Fingerprint, text: string | undefined, 
   for (const [name, value] of Object.entries(now)) {
     const [before, after] = [then.get(name), textOf(value)];
     if (before !== after) {
-      const what = `is of a training with another ${name} (${shortened(before)}, now ${shortened(after)})`;
+      const start = before === undefined ? 0 : firstDifference(before, after);
+      const what = `is of a training with another ${name} (${shortened(before, start)}, now ${shortened(after, start)})`;
       throw new InputError(label, what, "go on as it began, or start anew in another folder");
     }
   }
@@ -35,6 +36,16 @@ function textOf(value: unknown): string {
   );
 }
 
-function shortened(text = "none"): string {
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+function firstDifference(before: string, after: string): number {
+  let index = 0;
+  while (index < before.length && before[index] === after[index]) index++;
+  return index;
+}
+
+/** What fits into a message of a text, the part around a place among it. */
+function shortened(text = "none", place = 0): string {
+  const most = 80;
+  if (text.length <= most) return text;
+  const start = Math.max(0, Math.min(place - most / 4, text.length - most));
+  return `${start > 0 ? "..." : ""}${text.slice(start, start + most)}${start + most < text.length ? "..." : ""}`;
 }

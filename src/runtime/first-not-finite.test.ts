@@ -48,6 +48,11 @@ describe("a loss that is no number ends the training, and says where it comes fr
     );
   });
 
+  it("a moment, whose parameter would not move any more", async () => {
+    const run = trained(dense([4, 1]), { training: spoilt("x", 1e20) }, { ...options, loss: "mae" });
+    expect(await refusalOf(run)).toMatch(/^step 3 \(epoch 1\): the second moment of "w0" is not finite any more; /);
+  });
+
   it("a step that is too large", async () => {
     const run = trained(
       dense([4, 6, 6, 1]),

@@ -5,7 +5,7 @@ import { readFloats } from "../graph/tensor.js";
 import type { Artifact } from "../passes/training/artifact.js";
 import { hostTensor, Session, type SessionOptions, type Tensors } from "./session.js";
 import type { HostTensor } from "./host-tensor.js";
-import type { TrainingState, Values } from "./training-state.js";
+import { type StateKind, stateKinds, type TrainingState } from "./training-state.js";
 
 /**
  * Looks for the first number of a computation that is none: in what goes in, then in what each node makes of it, in
@@ -30,17 +30,24 @@ export async function firstNotFinite(
   return node && `the output of ${describeNode(node)}`;
 }
 
-/** The first parameter or running statistic that is not finite, in words. */
+/** The first parameter, running statistic or moment that is not finite, in words. */
 export function stateNotFinite(state: TrainingState): string | undefined {
-  return (
-    namedNotFinite(state.views("parameter"), "parameter") ?? namedNotFinite(state.views("buffer"), "running statistic")
-  );
-}
-
-function namedNotFinite(values: Values, kind: string): string | undefined {
-  for (const [name, tensor] of values) if (flawOf(tensor) !== undefined) return `the ${kind} "${name}"`;
+  for (const kind of stateKinds) {
+    for (const [name, tensor] of state.views(kind)) {
+      if (flawOf(tensor) !== undefined) return `the ${inWords[kind]} "${name}"`;
+    }
+  }
   return undefined;
 }
+
+const inWords: Readonly<Record<StateKind, string>> = {
+  parameter: "parameter",
+  buffer: "running statistic",
+  moment1: "first moment of",
+  moment2: "second moment of",
+  moment2max: "greatest second moment of",
+  average: "average of",
+};
 
 /** What every node puts out. */
 async function allOutputs({ name, graph }: Artifact, feeds: Tensors, options: SessionOptions): Promise<Tensors> {

@@ -1,20 +1,21 @@
 import type { Model } from "../graph/model.js";
-import { initialState } from "../passes/training/initial-state.js";
+import { initialStateOf } from "../passes/training/initial-state.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
-import type { Values } from "./training-state.js";
+import type { ValueSource } from "./training-state.js";
 
 /**
- * What training starts from: the values that the model has for parameters and running statistics, by their names in it.
+ * What training starts from: the values that the model has for parameters and running statistics, by their names in it,
+ * each read when it is asked for.
  * @param given takes the place of the model's
  */
-export function initialValues(model: Model, { gradient, evaluation }: TrainingPlan, given?: Values): Values {
-  const contract = (gradient ?? evaluation)?.contract;
-  if (contract === undefined) return new Map();
-  const state = initialState(model, contract);
-  return new Map(
-    contract.inputs.flatMap(({ name, of }) => {
-      const value = of === undefined ? undefined : (given?.get(of) ?? state[name]);
-      return of === undefined || value === undefined ? [] : [[of, value] as const];
-    }),
-  );
+export function initialValues(model: Model, { gradient, evaluation }: TrainingPlan, given?: ValueSource): ValueSource {
+  const { inputs = [] } = (gradient ?? evaluation)?.contract ?? {};
+  const ports = new Map(inputs.map((input) => [input.of, input]));
+  const stateOf = initialStateOf(model);
+  return {
+    get: (name) => {
+      const port = ports.get(name);
+      return given?.get(name) ?? (port && stateOf(port));
+    },
+  };
 }

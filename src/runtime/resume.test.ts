@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Model } from "../graph/model.js";
-import type { EpochEvent } from "./events.js";
+import { type MlpOptions, newMlp } from "../passes/new-model/mlp.js";
 import type { TrainingData, TrainOptions } from "./train-options.js";
-import { regression, smallMlp, trained } from "./testing/small-training.js";
+import { batchesOf, bitsOf, numbers, timeless, trained } from "./testing/small-trainings.js";
 
 const root = mkdtempSync(join(tmpdir(), "caadam-resume-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -20,10 +20,15 @@ interface Case {
   readonly options?: Partial<TrainOptions>;
 }
 
-const validation = regression(7, 9);
+const validation = numbers(7, 9);
 /** 5 batches of 8, the last one smaller. */
-const training = regression(37);
+const training = numbers(37);
 const mse: TrainOptions = { loss: { name: "mse" }, epochs: 3, batchSize: 8, learningRate: 0.01, seed: 5 };
+
+/** 4 features, 6 hidden units, an output, tanh between. */
+function mlp(options: Partial<MlpOptions> = {}): Model {
+  return newMlp({ sizes: [4, 6, 1], activation: "tanh", ...options });
+}
 
 const cases: readonly Case[] = [
   { name: "caadam" },
@@ -34,9 +39,9 @@ const cases: readonly Case[] = [
     options: { optimizer: "sgd", momentum: 0.9, clip: { by: "norm", limit: 1 } },
   },
   { name: "AMSGrad with weight decay", options: { optimizer: "adamw", amsgrad: true } },
-  { name: "dropout", model: smallMlp({ dropout: 0.4 }) },
-  { name: "dropout with accumulation", model: smallMlp({ dropout: 0.4 }), options: { accumulate: 3 } },
-  { name: "batch normalization", model: smallMlp({ batchNorm: true }), data: { training, validation } },
+  { name: "dropout", model: mlp({ dropout: 0.4 }) },
+  { name: "dropout with accumulation", model: mlp({ dropout: 0.4 }), options: { accumulate: 3 } },
+  { name: "batch normalization", model: mlp({ batchNorm: true }), data: { training, validation } },
   { name: "validation", data: { training, validation }, options: { metrics: ["mae", "r2"] } },
   {
     name: "reduce on plateau",
@@ -51,46 +56,38 @@ const cases: readonly Case[] = [
   },
   {
     name: "early stopping with averaged weights and batch normalization",
-    model: smallMlp({ batchNorm: true }),
+    model: mlp({ batchNorm: true }),
     data: { training, validation },
     options: { learningRate: 0.5, averageMomentum: 0.5, earlyStopping: { patience: 2 }, epochs: 6 },
   },
   { name: "a one-cycle schedule", options: { schedule: { name: "one-cycle" } } },
-  { name: "a stream", data: { training: () => streamed() } },
+  { name: "a stream", data: { training: () => batchesOf(training, 8, 8, 8, 8, 5) } },
 ];
 
-function* streamed() {
-  for (let start = 0; start < 37; start += 8) {
-    const examples = Uint32Array.from({ length: Math.min(8, 37 - start) }, (_, index) => start + index);
-    const batch = training.read(examples);
-    if (batch instanceof Promise) throw new Error("arrays are read at once");
-    yield batch;
-  }
-}
-
 describe("aborted after every step and resumed, a training ends as one that nobody disturbed", () => {
-  it.each(cases)("with $name", async ({ model = smallMlp(), data = { training }, options = {} }) => {
+  it.each(cases)("with $name", async ({ model = mlp(), data = { training }, options = {} }) => {
     const settings = { ...mse, ...options };
-    const whole = await trained(model, data, settings);
-    const broken = await inPieces(model, data, { ...settings, checkpoints: { folder: newFolder() } }, 1);
-    expect(broken.values).toEqual(whole.values);
-    expect(broken.history.map(timeless)).toEqual(whole.history.map(timeless));
-    expect(broken.pieces).toBeGreaterThan(whole.step - 1);
+    const { result: whole } = await trained(model, data, settings);
+    const { result, pieces } = await inPieces(model, data, { ...settings, checkpoints: { folder: newFolder() } }, 1);
+    expect(bitsOf(result.values)).toEqual(bitsOf(whole.values));
+    expect(timeless(result.history)).toEqual(timeless(whole.history));
+    expect(pieces).toBeGreaterThan(whole.step - 1);
     const facts = ({ reason, epoch, step, restoredEpoch }: typeof whole) => ({ reason, epoch, step, restoredEpoch });
-    expect(facts(broken)).toEqual(facts(whole));
+    expect(facts(result)).toEqual(facts(whole));
   });
 });
 
 it("the best epoch comes back from its checkpoint, long after", async () => {
   const data = { training, validation };
   const options = { ...mse, learningRate: 0.5, earlyStopping: { patience: 3 }, epochs: 12 };
-  const whole = await trained(smallMlp(), data, options);
+  const { result: whole } = await trained(mlp(), data, options);
   expect(whole.restoredEpoch).toBeLessThan(whole.epoch);
   const folder = newFolder();
-  await trained(smallMlp(), data, { ...options, checkpoints: { folder, keep: 1 } });
-  const again = await trained(smallMlp(), data, { ...options, checkpoints: { folder, keep: 1, resume: true } });
+  await trained(mlp(), data, { ...options, checkpoints: { folder, keep: 1 } });
+  const checkpoints = { folder, keep: 1, resume: true };
+  const { result: again } = await trained(mlp(), data, { ...options, checkpoints });
   expect([again.reason, again.step, again.restoredEpoch]).toEqual([whole.reason, whole.step, whole.restoredEpoch]);
-  expect(again.values).toEqual(whole.values);
+  expect(bitsOf(again.values)).toEqual(bitsOf(whole.values));
 });
 
 /** Trains in as many calls as it takes, each aborted after so many steps. */
@@ -103,7 +100,7 @@ async function inPieces(
   for (let pieces = 1; pieces < 200; pieces++) {
     const controller = new AbortController();
     const before = stepsIn(checkpoints.folder).at(-1) ?? 0;
-    const result = await trained(model, data, {
+    const { result } = await trained(model, data, {
       ...options,
       checkpoints: { ...checkpoints, everySteps: steps, resume: true },
       signal: controller.signal,
@@ -111,14 +108,9 @@ async function inPieces(
         if (event.event === "checkpoint" && event.step >= before + steps) controller.abort();
       },
     });
-    if (result.reason !== "aborted") return { ...result, pieces };
+    if (result.reason !== "aborted") return { result, pieces };
   }
   throw new Error("it does not end");
-}
-
-/** Without what only a clock tells. */
-function timeless(event: EpochEvent): EpochEvent {
-  return { ...event, seconds: 0 };
 }
 
 function stepsIn(folder: string): readonly number[] {

@@ -2,9 +2,9 @@ import type { RewriteOptions } from "../passes/training/rewrite.js";
 import type { BatchStream, Dataset } from "./data/dataset.js";
 import type { EarlyStoppingOptions } from "./early-stopping.js";
 import type { TrainingEvent } from "./events.js";
+import type { HostTensor } from "./host-tensor.js";
 import type { ScheduleSpecification } from "./schedules/schedule.js";
 import type { SessionOptions } from "./session.js";
-import type { Values } from "./training-state.js";
 
 /** What is trained on. */
 export interface TrainingData {
@@ -48,7 +48,7 @@ export interface TrainOptions extends Omit<RewriteOptions, "emit">, SessionOptio
   readonly earlyStopping?: EarlyStoppingOptions;
   readonly checkpoints?: CheckpointOptions;
   /** What training starts from, by parameter and buffer; what is not there starts from the model. */
-  readonly initial?: Values;
+  readonly initial?: ReadonlyMap<string, HostTensor>;
   /** Report the norms of gradients and parameters after each epoch; default false. */
   readonly gradientNorms?: boolean;
   /** Ends training after the update that is running, with all state saved. */

@@ -5,7 +5,7 @@ import { externalWeights } from "../graph/external-weights.js";
 import { standardModel } from "../graph/standard-model.js";
 import { optimizerKind } from "../passes/optimizer/index.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import type { Contract, ContractArtifact, ContractLoss, ContractTensor } from "../passes/training/contract.js";
+import { type ContractArtifact, type ContractTensor, lossesOf } from "../passes/training/contract.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { batchCount, isDataset } from "./batches.js";
 import { checkData } from "./check-data.js";
@@ -135,11 +135,6 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
     },
     warnings: warningsOf(data, options, batchSize, isFixed),
   };
-}
-
-/** The losses that a training has. */
-export function lossesOf(loss: Contract["loss"]): readonly ContractLoss[] {
-  return loss.name === "sum" ? loss.losses : [loss];
 }
 
 /** The only size of batches that a model takes; undefined where it takes any. */

@@ -11,12 +11,18 @@ import type { Member, Slot } from "../passes/training/slots.js";
 
 /** The kinds of state that a training has. */
 export const stateKinds = ["parameter", "buffer", "moment1", "moment2", "moment2max", "average"] as const;
-type StateKind = (typeof stateKinds)[number];
+export type StateKind = (typeof stateKinds)[number];
 
 type Floats = Float32Array | Float64Array;
 
-/** Values by the names that the model has for them. */
-export type Values = ReadonlyMap<string, HostTensor>;
+/** Values of parameters and running statistics, by the names that the model has for them. */
+export type Values = ReadonlyMap<string, FloatTensor>;
+
+/** Where values are asked for by name. */
+export type ValueSource = Pick<ReadonlyMap<string, HostTensor>, "get">;
+
+/** Where a tensor of a slot is; undefined for one that has no memory yet. */
+type MemoryOf = (port: Pick<Port, "role" | "of">) => FloatTensor | undefined;
 
 /** A running statistic: where it is, and where what it becomes is written. They change places with each batch. */
 interface Buffer {
@@ -41,22 +47,23 @@ export class TrainingState {
   /**
    * @param initial the values of all parameters and buffers
    * @param scales S of each parameter; undefined for optimizers that have none
+   * @param memoryOf memory that is there already, all zeros, for the tensor of a slot
    */
   constructor(
     slots: readonly Slot[],
     buffers: readonly ContractTensor[],
     settings: OptimizerSettings,
-    initial: Values,
+    initial: ValueSource,
     scales: ReadonlyMap<string, number> | undefined,
+    memoryOf: MemoryOf = () => undefined,
   ) {
     this.slots = slots;
     const hasAverage = settings.averageMomentum !== undefined;
     this.#kinds = ["parameter", ...updateRule(settings).moments, ...(hasAverage ? ["average" as const] : [])];
     for (const slot of slots) {
-      for (const role of [...this.#kinds, "gradient"] as const)
-        this.#allocate(role, slot.name, slot.dataType, slot.shape);
+      for (const role of [...this.#kinds, "gradient"] as const) this.#allocate(role, slot, slot.shape, memoryOf);
       if (scales !== undefined) {
-        this.#allocate("scale", slot.name, slot.dataType, slot.members.length === 1 ? [] : slot.shape);
+        this.#allocate("scale", slot, slot.members.length === 1 ? [] : slot.shape, memoryOf);
       }
     }
     this.#buffers = buffers.map(({ of = "", dtype, shape }) => {
@@ -118,7 +125,7 @@ export class TrainingState {
    * Sets the values of one kind; names that are no state of this training are passed over.
    * @throws InputError where a value is missing or of another shape
    */
-  set(kind: StateKind, values: Values): void {
+  set(kind: StateKind, values: ValueSource): void {
     for (const [name, view] of this.views(kind)) {
       const value = values.get(name);
       if (value === undefined) throw new InputError(`${kind} "${name}"`, "has no initial value");
@@ -141,9 +148,14 @@ export class TrainingState {
     }
   }
 
-  #allocate(role: ContractTensor["role"], of: string, dataType: Slot["dataType"], dims: readonly number[]): void {
+  #allocate(
+    role: ContractTensor["role"],
+    { name: of, dataType }: Slot,
+    dims: readonly number[],
+    memoryOf: MemoryOf,
+  ): void {
     const key = portKey({ role, of });
-    const array = zeros(dataType, dims);
+    const array = memoryOf({ role, of }) ?? zeros(dataType, dims);
     this.#arrays.set(key, array);
     this.#tensors.set(key, runtimeTensor(array));
   }

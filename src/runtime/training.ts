@@ -8,7 +8,7 @@ import { readSafetensors } from "./checkpoints/safetensors.js";
 import { randomOf } from "./data/random.js";
 import { type EarlyStoppingState, judgeEpoch } from "./early-stopping.js";
 import { Engine } from "./engine.js";
-import type { FloatTensor } from "./host-tensor.js";
+import { type FloatTensor, isFloats } from "./host-tensor.js";
 import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from "./events.js";
 import { requireSameTraining } from "./fingerprint.js";
 import { stateNotFinite } from "./first-not-finite.js";
@@ -200,6 +200,8 @@ export class Training {
       isRestored && stopping.bestEpoch !== epoch ? (this.#best ?? bestOf(engine, stopping, folder)) : undefined;
     const restoredEpoch =
       restored === undefined || stopping.bestEpoch === null ? {} : { restoredEpoch: stopping.bestEpoch };
+    // Copies find room where sessions were.
+    await engine.close();
     const values = restored ?? copied(valuesOf(engine));
     this.#result = { reason, epoch, step, history: this.#history, values, table: plan.table, ...restoredEpoch };
     yield { event: "end", reason, epoch, step, seconds: clock.seconds(), ...restoredEpoch };
@@ -300,7 +302,11 @@ function bestOf(engine: Engine, { bestEpoch }: EarlyStoppingState, folder: Check
   const kind = engine.state.views("average").size === 0 ? "parameter" : "average";
   const names = [...valuesOf(engine).keys()];
   return new Map(
-    names.map((name) => [name, best.read(best.tensors.has(`buffer/${name}`) ? `buffer/${name}` : `${kind}/${name}`)]),
+    names.map((name) => {
+      const value = best.read(best.tensors.has(`buffer/${name}`) ? `buffer/${name}` : `${kind}/${name}`);
+      if (isFloats(value)) return [name, value];
+      throw new InputError(best.label, `has ${value.type} for "${name}"`, "train anew");
+    }),
   );
 }
 

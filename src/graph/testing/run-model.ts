@@ -10,26 +10,43 @@ export interface PlainTensor {
   readonly values: readonly number[];
 }
 
+/** A model that is ready to be run, which takes longer than to run it. */
+export interface OpenedModel {
+  /** Every output by name. */
+  readonly run: (feeds: Readonly<Record<string, PlainTensor>>) => Promise<Record<string, PlainTensor>>;
+  readonly close: () => Promise<void>;
+}
+
 /**
- * What ONNX Runtime's CPU build computes for a model without local functions (inline them first): every output by
- * name. Strings, and types that the runtime's JavaScript side does not hold as numbers (float16), are an error: cast
- * them in the model.
+ * Opens a model without local functions (inline them first) in ONNX Runtime's CPU build. Strings, and types that the
+ * runtime's JavaScript side does not hold as numbers (float16), are an error: cast them in the model.
  */
-export async function runModel(
-  model: Model,
-  feeds: Readonly<Record<string, PlainTensor>>,
-): Promise<Record<string, PlainTensor>> {
+export async function openModel(model: Model): Promise<OpenedModel> {
   const session = await InferenceSession.create(encodeModel(model), {
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   });
+  return {
+    run: async (feeds) => {
+      const fed = Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(tensor)] as const);
+      const fetched = await session.run(Object.fromEntries(fed));
+      return Object.fromEntries(Object.entries(fetched).map(([name, tensor]) => [name, fromRuntime(tensor)]));
+    },
+    close: () => session.release(),
+  };
+}
+
+/** What ONNX Runtime's CPU build computes for a model: every output by name. */
+export async function runModel(
+  model: Model,
+  feeds: Readonly<Record<string, PlainTensor>>,
+): Promise<Record<string, PlainTensor>> {
+  const opened = await openModel(model);
   try {
-    const fed = Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(tensor)] as const);
-    const fetched = await session.run(Object.fromEntries(fed));
-    return Object.fromEntries(Object.entries(fetched).map(([name, tensor]) => [name, fromRuntime(tensor)]));
+    return await opened.run(feeds);
   } finally {
-    await session.release();
+    await opened.close();
   }
 }
 

@@ -95,6 +95,7 @@ function changes({ columns }: TensorPreprocessing): boolean {
       case "one-hot":
         return true;
       case "class":
+      case "text":
         return false;
     }
   });

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { InputError } from "../../graph/errors.js";
 
+/** The key of the metadata in which a trained model says what was done to the data that it was trained on. */
+export const PREPROCESSING = "caadam.preprocessing";
+
 /**
  * What was done to raw data before a model was trained on it, with all numbers that were fitted: plain JSON, kept in
  * checkpoints and with the trained model, so that the same can be done to other data.
@@ -26,7 +29,7 @@ export interface TensorPreprocessing {
 }
 
 /** What a column of the data becomes. */
-export type ColumnPreprocessing = NumberColumn | ArrayColumn | OneHotColumn | ClassColumn;
+export type ColumnPreprocessing = NumberColumn | ArrayColumn | OneHotColumn | ClassColumn | TextColumn;
 
 /** Where the values are. */
 interface ColumnReference {
@@ -79,6 +82,11 @@ export interface ClassColumn extends ColumnReference {
   readonly classes: readonly string[] | readonly number[];
 }
 
+/** Text as it is, for models that take text. */
+export interface TextColumn extends ColumnReference {
+  readonly kind: "text";
+}
+
 const reference = { column: z.string(), file: z.int().nonnegative() };
 const classNumbers = { classes: z.int().positive().exactOptional(), ignoreIndex: z.int().exactOptional() };
 const divisor = z.number().refine((number) => number !== 0, "cannot be 0");
@@ -109,6 +117,7 @@ const columnSchema = z.discriminatedUnion("kind", [
     fill: z.union([z.string(), z.number()]).exactOptional(),
   }),
   z.object({ kind: z.literal("class"), ...reference, classes: names }),
+  z.object({ kind: z.literal("text"), ...reference }),
 ]);
 
 const schema: z.ZodType<Preprocessing> = z.object({
@@ -162,7 +171,7 @@ export function targetScaleOf(preprocessing: Preprocessing, target: string): Tar
   return isChanged ? scale : undefined;
 }
 
-/** How many numbers a column gives; of an array, undefined. */
+/** How many elements a column gives; of an array, undefined. */
 export function widthOf(column: ColumnPreprocessing): number | undefined {
   if (column.kind === "array") return undefined;
   return column.kind === "one-hot" ? column.categories.length : 1;

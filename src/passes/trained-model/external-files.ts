@@ -1,10 +1,8 @@
 import { realpathSync } from "node:fs";
 import { posix } from "node:path";
-import { Writer } from "protobufjs/minimal.js";
 import type { ByteRange, ByteSource } from "../../graph/bytes.js";
 import { externalDataOf } from "../../graph/external-data.js";
-import type { Edit, EditInside } from "../../graph/patch.js";
-import { patched } from "../../graph/patch.js";
+import { type Edit, type EditInside, patched, stringEntry } from "../../graph/patch.js";
 import type { FileTensor } from "./file-tensors.js";
 import { type Floats, storedValues } from "./stored-values.js";
 import type { TrainedTensor } from "./trained-tensors.js";
@@ -82,16 +80,7 @@ export function entryEdit({ field, external }: FileTensor, key: string, value: s
   if (entry !== undefined) {
     return { start: entry.field.start, end: entry.field.end, bytes: Buffer.from(value), inside: entry.field };
   }
-  const bytes = new Writer()
-    .uint32((13 << 3) | 2)
-    .fork()
-    .uint32((1 << 3) | 2)
-    .string(key)
-    .uint32((2 << 3) | 2)
-    .string(value)
-    .ldelim()
-    .finish();
-  return { start: field.end, end: field.end, bytes, inside: field };
+  return { start: field.end, end: field.end, bytes: stringEntry(13, key, value), inside: field };
 }
 
 /** A tensor in a file of external data. */

@@ -1,6 +1,6 @@
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { firstNames, InputError } from "../../graph/errors.js";
-import type { Graph, Model } from "../../graph/model.js";
+import type { Graph, Model, Node } from "../../graph/model.js";
 import { formatShape } from "../../graph/shapes/shape-math.js";
 import type { Payload, Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
@@ -27,15 +27,14 @@ export function trainedTensors(
   inFile: FileTensors,
   wanted: ReadonlyMap<string, readonly number[]>,
 ): readonly TrainedTensor[] {
-  const tensors = new Map<string, Tensor[]>();
-  collect(inlineFunctions(model).graph, tensors);
+  const tensors = namedTensors(inlineFunctions(model).graph);
   const uses = new Map<Payload, string[]>();
   for (const [name, list] of tensors) {
     for (const { payload } of list) uses.set(payload, [...(uses.get(payload) ?? []), name]);
   }
   return [...wanted].map(([name, dims]) => {
     const where = `${model.label}: "${name}"`;
-    const { payload } = theOne(tensors.get(name) ?? [], dims, where);
+    const { payload } = tensorOf(tensors.get(name) ?? [], dims, where);
     const others = (uses.get(payload) ?? []).filter((other) => other !== name);
     if (others.length > 0) {
       const what = `is one tensor with ${firstNames(others)} in the file, and cannot have values of its own`;
@@ -53,7 +52,18 @@ export function trainedTensors(
   });
 }
 
-function theOne(tensors: readonly Tensor[], dims: readonly number[], where: string): Tensor {
+/** The initializers and constants of a graph and its bodies by name, of which several may have one. */
+export function namedTensors(graph: Graph): ReadonlyMap<string, readonly Tensor[]> {
+  const tensors = new Map<string, Tensor[]>();
+  collect(graph, tensors);
+  return tensors;
+}
+
+/**
+ * The tensor of real numbers and of a shape among those of one name.
+ * @throws InputError where there is none, or several
+ */
+export function tensorOf(tensors: readonly Tensor[], dims: readonly number[], where: string): Tensor {
   const [first] = tensors;
   if (first === undefined) throw new InputError(where, "is no initializer or constant of the model");
   const real = tensors.filter(({ dataType }) => isFloatingPoint(dataType));
@@ -72,9 +82,15 @@ function theOne(tensors: readonly Tensor[], dims: readonly number[], where: stri
 function collect({ initializers, nodes }: Graph, into: Map<string, Tensor[]>): void {
   const add = (name: string, tensor: Tensor) => into.set(name, [...(into.get(name) ?? []), tensor]);
   for (const tensor of initializers) add(tensor.name, tensor);
-  for (const { domain, opType, attributes, outputs } of nodes) {
-    const value = domain === "" && opType === "Constant" ? attributes.get("value") : undefined;
-    if (value?.kind === "tensor") add(outputs[0] ?? "", value.value);
-    for (const attribute of attributes.values()) if (attribute.kind === "graph") collect(attribute.value, into);
+  for (const node of nodes) {
+    const value = constantOf(node);
+    if (value !== undefined) add(node.outputs[0] ?? "", value);
+    for (const attribute of node.attributes.values()) if (attribute.kind === "graph") collect(attribute.value, into);
   }
+}
+
+/** The tensor that a Constant node holds. */
+export function constantOf({ domain, opType, attributes }: Node): Tensor | undefined {
+  const value = domain === "" && opType === "Constant" ? attributes.get("value") : undefined;
+  return value?.kind === "tensor" ? value.value : undefined;
 }

@@ -10,8 +10,8 @@ import { alsoNamed, removeLeftovers, temporaryHint, writeFile } from "../../grap
 import { entryEdit, type ExternalFile, externalContent, externalFiles, locationEdits } from "./external-files.js";
 import { fileTensors } from "./file-tensors.js";
 import { interimName, type PlacedFile, type Placement, placementOf } from "./placement.js";
-import { type Floats, overflowOf } from "./stored-values.js";
-import { type TrainedTensor, trainedTensors } from "./trained-tensors.js";
+import { type Floats, requireInRange } from "./stored-values.js";
+import { trainedTensors } from "./trained-tensors.js";
 import { valueEdits } from "./value-edits.js";
 
 /** New values of a tensor, row-major. */
@@ -49,7 +49,7 @@ export function writeTrainedModel(
   const source = sourceOf(model);
   const inFile = fileTensors(model, source);
   const trained = trainedTensors(model, inFile, shapesOf(values));
-  for (const tensor of trained) requireFinite(model, tensor, values);
+  for (const { name, tensor } of trained) requireInRange(values.get(name)?.data, tensor, `${model.label}: "${name}"`);
   const edits = [
     ...trained.flatMap(({ name, tensor, found }) => {
       const data = values.get(name)?.data;
@@ -84,25 +84,11 @@ function sourceOf({ source, label }: Model): ByteSource {
 }
 
 function shapesOf(values: ReadonlyMap<string, TrainedValues>): ReadonlyMap<string, readonly number[]> {
-  return new Map(
-    [...values].map(([name, { data, dims }]) => {
-      if (data.length !== elementCount(dims)) {
-        throw new InputError(`"${name}"`, `has ${data.length} values for the shape [${dims.join(", ")}]`);
-      }
-      return [name, dims];
-    }),
-  );
-}
-
-function requireFinite(
-  { label }: Model,
-  { name, tensor: { dataType } }: TrainedTensor,
-  values: ReadonlyMap<string, TrainedValues>,
-): void {
-  const overflow = overflowOf(values.get(name)?.data ?? new Float32Array(), dataType);
-  if (overflow === undefined) return;
-  const what = `its value ${overflow.value} (element ${overflow.index}) is too large for ${dataType}`;
-  throw new InputError(`${label}: "${name}"`, what, "train with weight decay, or export the model in float32");
+  for (const [name, { data, dims }] of values) {
+    if (data.length === elementCount(dims)) continue;
+    throw new InputError(`"${name}"`, `has ${data.length} values for the shape [${dims.join(", ")}]`);
+  }
+  return new Map([...values].map(([name, { dims }]) => [name, dims]));
 }
 
 /**

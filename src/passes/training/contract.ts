@@ -69,6 +69,10 @@ export interface ContractLoss extends LossOptions {
   readonly output: string;
   /** What it is multiplied by in the sum of all losses. */
   readonly weight: number;
+  /** The input that has what is to be predicted. */
+  readonly target?: string;
+  /** How many classes the output tells apart, where the target is class numbers and the model's shapes tell. */
+  readonly classes?: number;
   /** What the output is, for losses that take it for logits unless the model ends in Softmax or Sigmoid. */
   readonly predictions?: PredictionKind;
 }
@@ -105,4 +109,9 @@ export interface Contract {
   /** Only where parameters are packed. */
   readonly packs?: readonly ContractPack[];
   readonly artifacts: Readonly<Partial<Record<ArtifactName, ContractArtifact>>>;
+}
+
+/** The losses that are summed; one where there is but one. */
+export function lossesOf(loss: Contract["loss"]): readonly ContractLoss[] {
+  return loss.name === "sum" ? loss.losses : [loss];
 }

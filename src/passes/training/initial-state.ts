@@ -19,8 +19,22 @@ export type InitialTensor =
 export function initialState(
   model: Model,
   artifact: ContractArtifact,
-  { parameters = [], packs = [] }: Partial<Pick<Contract, "parameters" | "packs">> = {},
+  contract: Partial<Pick<Contract, "parameters" | "packs">> = {},
 ): Readonly<Record<string, InitialTensor>> {
+  const stateOf = initialStateOf(model, contract);
+  return Object.fromEntries(
+    artifact.inputs.flatMap((input) => {
+      const state = stateOf(input);
+      return state === undefined ? [] : [[input.name, state]];
+    }),
+  );
+}
+
+/** {@link initialState}, one tensor when it is asked for: together, those of a large model may fill the memory. */
+export function initialStateOf(
+  model: Model,
+  { parameters = [], packs = [] }: Partial<Pick<Contract, "parameters" | "packs">> = {},
+): (input: ContractTensor) => InitialTensor | undefined {
   const tensors = new Map<string, Tensor>();
   collect(inlineFunctions(model).graph, tensors);
   const scales = new Map(parameters.map(({ name, scale }) => [name, scale]));
@@ -34,7 +48,7 @@ export function initialState(
     }
     return floatsOf(tensor, type);
   };
-  const stateOf = ({ role, of = "", dtype, shape }: ContractTensor): InitialTensor | undefined => {
+  return ({ role, of = "", dtype, shape }) => {
     const type = dtype === "float64" ? dtype : "float32";
     const members = role === "buffer" ? undefined : membersOf.get(of);
     switch (role) {
@@ -58,12 +72,6 @@ export function initialState(
         return undefined;
     }
   };
-  return Object.fromEntries(
-    artifact.inputs.flatMap((input) => {
-      const state = stateOf(input);
-      return state === undefined ? [] : [[input.name, state]];
-    }),
-  );
 }
 
 /** The members of a pack, one after another. */

@@ -4,7 +4,7 @@ import { InputError } from "../../graph/errors.js";
 import type { Graph } from "../../graph/model.js";
 import { Operators } from "../../graph/operators.js";
 import { losses as lossHeads } from "../loss/index.js";
-import type { LossHead, LossName, LossOptions } from "../loss/loss.js";
+import { classAxisOf, type LossHead, type LossName, type LossOptions } from "../loss/loss.js";
 import type { ContractLoss } from "./contract.js";
 import type { Forward } from "./forward.js";
 
@@ -110,8 +110,21 @@ function lossOnOutput(
     value: head.loss(context),
     target,
     metrics: new Map(metrics),
-    resolved: { name, output, weight, ...options, ...(kind === undefined ? {} : { predictions: kind }) },
+    resolved: {
+      name,
+      output,
+      weight,
+      target: target.name,
+      ...classesOf(prediction, target, options),
+      ...options,
+      ...(kind === undefined ? {} : { predictions: kind }),
+    },
   };
+}
+
+function classesOf(prediction: Value, target: Value, options: LossOptions): Pick<ContractLoss, "classes"> {
+  const classes = target.dataType === "int64" ? prediction.shape?.at(classAxisOf(prediction, options)) : undefined;
+  return typeof classes === "number" && classes > 1 ? { classes } : {};
 }
 
 function unknownOutput(option: string, { outputs }: Graph): InputError {

@@ -19,6 +19,7 @@ import { type ArtifactName, artifactNames, type Contract, type ContractLoss } fr
 import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
 import type { ParameterType } from "./forward.js";
 import { type GradientArtifact, gradientArtifact } from "./gradient-artifact.js";
+import type { LossName } from "../loss/loss.js";
 import type { LossSpecification } from "./losses.js";
 import { loopArtifact } from "./loop-artifact.js";
 import { lossOutputs, requireStandardOperators } from "./standard-operators.js";
@@ -33,8 +34,8 @@ const emittedByDefault: readonly ArtifactName[] = ["gradient", "update", "eval"]
 
 /** How a model is to be trained. The strategy is `multiplicative` for caadam, by default, and `none` for others. */
 export interface RewriteOptions extends TrainabilityOptions, ScaleOptions, OptimizerOptions, TrainingMode {
-  /** One, or several for several outputs. */
-  readonly loss: LossSpecification | readonly LossSpecification[];
+  /** One, or several for several outputs; by its name alone, on the model's first output of real numbers. */
+  readonly loss: LossName | LossSpecification | readonly LossSpecification[];
   /** By default gradient, update and eval. */
   readonly emit?: readonly ArtifactName[];
   /** Make small parameters one tensor, which the contract says; default false. */
@@ -124,7 +125,7 @@ export function planTraining(
   wanted: { readonly gradient: boolean; readonly evaluation: boolean },
 ): TrainingPlan {
   const structure = structureOf(model, options);
-  const losses = isList(options.loss) ? options.loss : [options.loss];
+  const losses = lossList(options.loss);
   const optimizer = optimizerSettings(options);
   const { strategy = optimizerKind(optimizer.name).defaultStrategy } = options;
   const table = scaleTable(model, scalesOf(structure, { ...options, strategy }));
@@ -218,6 +219,11 @@ function reachedGradient(
 function contractLoss(losses: readonly ContractLoss[]): Contract["loss"] {
   const [only] = losses;
   return only !== undefined && losses.length === 1 ? only : { name: "sum", losses };
+}
+
+function lossList(loss: RewriteOptions["loss"]): readonly LossSpecification[] {
+  if (typeof loss === "string") return [{ name: loss }];
+  return isList(loss) ? loss : [loss];
 }
 
 function isList(loss: RewriteOptions["loss"]): loss is readonly LossSpecification[] {

@@ -21,12 +21,13 @@ const SAME_STEPS = 0.001;
 /**
  * Trains a model with Adam and with each variant, from the same initial weights and with the same batches, once for each
  * seed, and tells whether the differences are more than chance.
- * @throws InputError for what `train` refuses, for fewer than two seeds, and when it is interrupted
+ * @throws InputError for what `train` refuses, for fewer than two seeds, for equal ones, and when it is interrupted
  */
 export async function compare(model: Model, data: ComparisonData, options: CompareOptions): Promise<ComparisonResult> {
   const { seeds = [0, 1, 2, 3, 4], measure = "loss", signal } = options;
   if (seeds.length < 2)
     throw new InputError("--seeds", "are too few to tell a difference from chance", "take two or more");
+  if (new Set(seeds).size < seeds.length) throw new InputError("--seeds", "hold one twice, which tells nothing more");
   const variants: readonly (TrainedVariant & { readonly runs: ComparedRun[] })[] = variantsOf(model, options).map(
     (variant) => ({ ...variant, runs: [] }),
   );

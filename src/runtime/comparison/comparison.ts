@@ -74,15 +74,25 @@ export interface VariantSummary {
   readonly meanSteps: number;
   readonly meanSeconds: number;
   readonly toTarget: TimeToTarget;
-  /** What it differs in from Adam; undefined for Adam itself. */
+  /** From Adam; undefined for Adam itself. */
   readonly difference?: Difference;
+  /** From Adam with the mean scale of this variant, where that was trained, too. */
+  readonly fromLargerSteps?: Difference;
 }
 
-/** Two variants seed by seed. */
+/**
+ * Two variants seed by seed, of the seeds with which both came to a number. p is NaN where it cannot be told: of fewer
+ * than two seeds, and where the difference is the same with each.
+ */
 export interface Difference extends PairedTTest {
-  /** By how many percent of Adam's mean it is better; negative where it is worse. */
+  /** How many. */
+  readonly seeds: number;
+  /** By how many percent of the other's mean it is better; negative where it is worse. */
   readonly improvement: number;
-  /** p after Holm's correction for all variants that are compared with Adam. */
+  /**
+   * p after Holm's correction for all that answer the same question: which variants differ from Adam, which larger steps
+   * alone do, and which variants differ from larger steps alone.
+   */
   readonly correctedP: number;
 }
 

@@ -1,7 +1,7 @@
-import { metrics } from "../metrics/index.js";
-import { holmCorrected, mean, sampleStandardDeviation } from "../statistics.js";
+import { metricNamed } from "../metrics/index.js";
+import { mean, sampleStandardDeviation } from "../statistics.js";
 import type { ComparedRun, ComparisonResult, TimeToTarget, VariantSummary } from "./comparison.js";
-import { testOfPairs } from "./test-of-pairs.js";
+import { differencesOf } from "./difference.js";
 import type { Variant } from "./variant.js";
 import { verdictOn } from "./verdict.js";
 
@@ -27,17 +27,29 @@ export function judged(
   variants: readonly TrainedVariant[],
   { seeds, measure, isOfTest, ...how }: Judged,
 ): ComparisonResult {
-  const better = metrics.get(measure)?.better ?? "lower";
-  const [baseline, ...others] = variants.map(({ runs }) => runs.map(({ value }) => value));
-  const adamRuns = variants[0]?.runs ?? [];
-  const targetLoss = how.targetLoss ?? mean(adamRuns.map(bestLoss).filter(Number.isFinite));
-  const tests = others.map((values) => testOfPairs(values, baseline ?? []));
-  const corrected = holmCorrected(tests.map(({ p }) => p));
-  const adamMean = mean(finite(baseline ?? []));
-  const summaries = variants.map(({ variant, runs, ...facts }, index): VariantSummary => {
-    const values = finite(runs.map(({ value }) => value));
-    const test = tests[index - 1];
-    const sign = better === "lower" ? -1 : 1;
+  const better = metricNamed(measure)?.better ?? "lower";
+  const [adam, ...others] = variants;
+  const targetLoss = how.targetLoss ?? mean((adam?.runs ?? []).map(bestLoss).filter(Number.isFinite));
+  const chosen = others.filter(({ largerStepsOf }) => largerStepsOf === undefined);
+  const largerSteps = others.filter(({ largerStepsOf }) => largerStepsOf !== undefined);
+  const stepsOf = new Map(largerSteps.map((steps) => [steps.largerStepsOf, steps]));
+  const differences = (
+    of: readonly TrainedVariant[],
+    against: (variant: TrainedVariant) => TrainedVariant | undefined,
+  ) => {
+    const found = differencesOf(
+      of.map((variant) => ({ values: valuesOf(variant), against: valuesOf(against(variant)) })),
+      better,
+    );
+    return new Map(of.map((variant, index) => [variant, found[index]]));
+  };
+  const fromAdam = new Map([chosen, largerSteps].flatMap((family) => [...differences(family, () => adam)]));
+  const controlled = chosen.filter(({ variant }) => stepsOf.has(variant.name));
+  const fromSteps = differences(controlled, ({ variant }) => stepsOf.get(variant.name));
+  const summaries = variants.map((trained): VariantSummary => {
+    const { variant, runs, ...facts } = trained;
+    const values = valuesOf(trained).filter(Number.isFinite);
+    const [difference, fromLargerSteps] = [fromAdam.get(trained), fromSteps.get(trained)];
     return {
       name: variant.name,
       ...facts,
@@ -48,30 +60,17 @@ export function judged(
       meanSteps: mean(runs.map(({ steps }) => steps)),
       meanSeconds: mean(runs.map(({ seconds }) => seconds)),
       toTarget: timeToTarget(runs, targetLoss),
-      ...(test === undefined
-        ? {}
-        : {
-            difference: {
-              ...test,
-              improvement: (sign * (mean(values) - adamMean) * 100) / Math.abs(adamMean),
-              correctedP: corrected[index - 1] ?? Number.NaN,
-            },
-          }),
+      ...(difference && { difference }),
+      ...(fromLargerSteps && { fromLargerSteps }),
     };
   });
   const described = `${isOfTest ? "test" : "validation"} ${measure}`;
-  return {
-    measure: described,
-    better,
-    seeds,
-    targetLoss,
-    variants: summaries,
-    verdict: verdictOn(summaries, { measure: described, better, seeds: seeds.length }),
-  };
+  const verdict = verdictOn(summaries, { measure: described, seeds: seeds.length });
+  return { measure: described, better, seeds, targetLoss, variants: summaries, verdict };
 }
 
-function finite(values: readonly number[]): readonly number[] {
-  return values.filter(Number.isFinite);
+function valuesOf(variant: TrainedVariant | undefined): readonly number[] {
+  return variant?.runs.map(({ value }) => value) ?? [];
 }
 
 function bestLoss({ history }: ComparedRun): number {

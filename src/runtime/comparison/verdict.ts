@@ -1,80 +1,102 @@
-import type { VariantSummary } from "./comparison.js";
-import { testOfPairs } from "./test-of-pairs.js";
+import { isNearly } from "./difference.js";
+import { percent, probability } from "../reports/numbers.js";
+import type { ComparedRun, Difference, VariantSummary } from "./comparison.js";
 
 /** A difference whose p is lower is called more than chance. */
 const SIGNIFICANCE = 0.05;
 
+/** A percentage that is nothing but rounding. */
+const SAME = 1e-4;
+
 /** What is being compared. */
 export interface VerdictContext {
   readonly measure: string;
-  readonly better: "lower" | "higher";
   readonly seeds: number;
 }
 
 /**
- * What a comparison shows, in words: which variants are better or worse than Adam by more than chance, and whether what
- * is gained is more than larger steps alone would gain.
+ * What a comparison shows, in words. It answers one question, and three with larger steps: which variants differ from
+ * Adam by more than chance, which larger steps alone do, and which variants differ from larger steps alone. Each question
+ * is a family of its own for Holm's correction, so that asking another one does not change its answer.
  */
-export function verdictOn(variants: readonly VariantSummary[], context: VerdictContext): readonly string[] {
-  const [adam, ...others] = variants;
-  if (adam === undefined) return [];
-  const candidates = others.filter(({ largerStepsOf }) => largerStepsOf === undefined);
-  const certain = candidates.filter(({ difference }) => (difference?.correctedP ?? 1) < SIGNIFICANCE);
-  const better = certain.filter(({ difference }) => (difference?.improvement ?? 0) > 0);
-  const worse = certain.filter(({ difference }) => (difference?.improvement ?? 0) < 0);
-  const how = `${context.measure}, ${context.seeds} seeds, p below ${SIGNIFICANCE} after Holm's correction`;
-  return [
-    ...(certain.length === 0 ? [`No variant differs from Adam by more than chance (${how}).`] : []),
-    ...(better.length === 0 ? [] : [`Better than Adam by more than chance: ${listed(better)} (${how}).`]),
-    ...(worse.length === 0 ? [] : [`Worse than Adam by more than chance: ${listed(worse)} (${how}).`]),
-    ...better.flatMap((variant) => comparedToLargerSteps(variant, others, context)),
-    ...variants.flatMap(diverged),
-  ];
-}
-
-function listed(variants: readonly VariantSummary[]): string {
-  return variants
-    .toSorted((a, b) => (b.difference?.improvement ?? 0) - (a.difference?.improvement ?? 0))
-    .map(
-      ({ name, difference }) =>
-        `${name} by ${percent(difference?.improvement)} (${probability(difference?.correctedP)})`,
-    )
-    .join("; ");
-}
-
-/** How much of what a variant gains is a larger learning rate? */
-function comparedToLargerSteps(
-  { name, meanScale, runs, mean }: VariantSummary,
-  variants: readonly VariantSummary[],
-  { better }: VerdictContext,
+export function verdictOn(
+  [adam, ...others]: readonly VariantSummary[],
+  { measure, seeds }: VerdictContext,
 ): readonly string[] {
-  const steps = variants.find(({ largerStepsOf }) => largerStepsOf === name);
-  if (steps === undefined) return [];
-  const { p } = testOfPairs(
-    runs.map(({ value }) => value),
-    steps.runs.map(({ value }) => value),
-  );
-  const isAhead = better === "lower" ? mean < steps.mean : mean > steps.mean;
-  const rate = `Adam with its learning rate × ${Number(meanScale.toPrecision(3))}, the mean scale of ${name},`;
-  const comes = `comes to ${Number(steps.mean.toPrecision(4))} (${name}: ${Number(mean.toPrecision(4))})`;
-  if (!(p < SIGNIFICANCE))
-    return [`${rate} ${comes}, no different by more than chance (${probability(p)}): larger steps explain the gain.`];
+  if (adam === undefined) return [];
+  const variants = others.filter(({ largerStepsOf }) => largerStepsOf === undefined);
+  const steps = others.filter(({ largerStepsOf }) => largerStepsOf !== undefined);
+  const lost = [adam, ...others].flatMap(diverged);
+  if (isTheSame(adam)) {
+    const remedy = "draw initial weights, or shuffle the examples into several batches";
+    return [`Every seed gives the same training, so that nothing can be told from chance; ${remedy}.`, ...lost];
+  }
+  const ofAdam = ({ difference }: VariantSummary) => difference;
+  const ofSteps = ({ fromLargerSteps }: VariantSummary) => fromLargerSteps;
+  const how = ` (${measure}, ${seeds} seeds, p below ${SIGNIFICANCE} after Holm's correction)`;
   return [
-    isAhead
-      ? `${rate} ${comes}: the architecture gains more than larger steps do (${probability(p)}).`
-      : `${rate} ${comes}: larger steps alone gain more (${probability(p)}).`,
+    ...answer("variant", variants, "Adam", ofAdam, how),
+    ...answer("larger step alone", steps, "Adam", ofAdam),
+    ...answer("variant", variants, "Adam with the same mean step", ofSteps),
+    ...lost,
   ];
+}
+
+/** Which differ by more than chance, and which cannot be told; nothing where none is compared. */
+function answer(
+  noun: string,
+  variants: readonly VariantSummary[],
+  against: string,
+  of: (variant: VariantSummary) => Difference | undefined,
+  how = "",
+): readonly string[] {
+  const compared = variants.flatMap((variant) => {
+    const difference = of(variant);
+    return difference === undefined ? [] : [{ ...difference, name: variant.name }];
+  });
+  const untold = compared.filter(({ p }) => Number.isNaN(p));
+  const certain = compared.filter(({ correctedP }) => correctedP < SIGNIFICANCE);
+  const listed = (sign: number) =>
+    certain
+      .filter(({ improvement }) => Math.sign(improvement) === sign)
+      .toSorted((a, b) => b.improvement - a.improvement)
+      .map(({ name, improvement, correctedP }) => `${name} by ${size(improvement)} (${probabilityOf(correctedP)})`)
+      .join("; ");
+  const [better, worse] = [listed(1), listed(-1)];
+  const none = `No ${untold.length === 0 ? "" : "other "}${noun} differs from ${against} by more than chance${how}.`;
+  return [
+    ...untold.map((difference) => `${difference.name} ${whyUntold(difference, against)}.`),
+    ...(certain.length === 0 && untold.length < compared.length ? [none] : []),
+    ...(better === "" ? [] : [`Better than ${against} by more than chance: ${better}${how}.`]),
+    ...(worse === "" ? [] : [`Worse than ${against} by more than chance: ${worse}${how}.`]),
+  ];
+}
+
+function whyUntold({ seeds, improvement }: Difference, against: string): string {
+  if (seeds < 2)
+    return `cannot be told from ${against}: ${seeds === 0 ? "no seed" : "only one seed"} gave both a number`;
+  if (!(Math.abs(improvement) > SAME)) return `comes to the same as ${against} with every seed`;
+  return `differs from ${against} by the same with every seed, which cannot be told from chance`;
+}
+
+/** With given weights, and all examples in one batch or in one order, seeds change nothing but rounding. */
+function isTheSame({ runs: [first, ...others] }: VariantSummary): boolean {
+  const loss = (run: ComparedRun | undefined) => run?.history.at(-1)?.loss ?? 0;
+  return others.every((run) => isNearly(run.value, first?.value ?? Number.NaN) && isNearly(loss(run), loss(first)));
 }
 
 function diverged({ name, runs }: VariantSummary): readonly string[] {
   const lost = runs.filter(({ value }) => !Number.isFinite(value)).length;
-  return lost === 0 ? [] : [`With ${name}, ${lost} of ${runs.length} trainings came to no number.`];
+  if (lost === 0) return [];
+  const rest = lost === runs.length ? "" : "; only the others count";
+  return [`With ${name}, ${lost} of ${runs.length} trainings came to no number${rest}.`];
 }
 
-function percent(value = Number.NaN): string {
-  return `${Math.abs(value).toFixed(2)}%`;
+/** A percentage without its sign, which "better" and "worse" say. */
+function size(improvement: number): string {
+  return percent(Math.abs(improvement)).replace("+", "");
 }
 
-function probability(p = Number.NaN): string {
-  return p < 0.001 ? "p below 0.001" : `p = ${p.toFixed(3)}`;
+function probabilityOf(p: number): string {
+  return `p ${p < 0.001 ? "" : "= "}${probability(p)}`;
 }

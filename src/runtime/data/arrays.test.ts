@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { refusal } from "../../graph/testing/input-error.js";
+import type { HostTensor } from "../host-tensor.js";
 import { datasetFrom } from "./arrays.js";
 import { feature, target } from "./testing/memory-source.js";
 
@@ -55,6 +56,12 @@ describe("datasets from arrays", () => {
       '"x": has lists of 2 and of 1 values; all must be as long',
     );
     expect(refusal(() => datasetFrom({ x: [[1], 2] as unknown as number[][] }))).toContain("side by side");
+    const list = { data: [1, 2] } as unknown as { data: Float32Array };
+    expect(refusal(() => datasetFrom({ x: list }))).toBe(
+      '"x": holds data in another form than a tensor of numbers does; give a typed array, or nested lists of numbers',
+    );
+    const typed = { type: "int64", data: Float64Array.of(1), dims: [1] } as unknown as HostTensor;
+    expect(refusal(() => datasetFrom({ x: typed }))).toContain("a tensor of int64");
     expect(refusal(() => datasetFrom({ x: [] }))).toBe('"x": has no examples');
     expect(refusal(() => datasetFrom({}))).toBe("the data: name no arrays");
     expect(refusal(() => datasetFrom({ target: [1, 2.5] }, [target(["batch"], "int64")]))).toBe(

@@ -1,7 +1,7 @@
 import { InputError } from "../../graph/errors.js";
 import { formatShape } from "../../graph/shapes/shape-math.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
-import type { HostTensor } from "../host-tensor.js";
+import { type HostTensor, tensorOver } from "../host-tensor.js";
 import type { Batch, Dataset, Field } from "./dataset.js";
 import { integerRange, isNumberType, newTensor, type NumberType, putNumbers } from "./host-array.js";
 
@@ -126,24 +126,15 @@ function tensorOf(name: string, array: ArrayInput): HostTensor {
   if (!dims.every((extent) => Number.isInteger(extent) && extent >= 0) || elements !== array.data.length) {
     throw new InputError(`"${name}"`, `has ${array.data.length} values, which do not make ${formatShape(dims)}`);
   }
-  return "type" in array ? array : typedTensor(array.data, dims);
+  const type = "type" in array ? array.type : undefined;
+  const tensor = tensorOver(array.data, dims, type);
+  if (tensor !== undefined && (type === undefined || type === tensor.type)) return tensor;
+  const what = `holds data in another form than a tensor of ${type ?? "numbers"} does`;
+  throw new InputError(`"${name}"`, what, "give a typed array, or nested lists of numbers");
 }
 
 function isNested(array: ArrayInput): array is NestedNumbers {
   return Array.isArray(array);
-}
-
-function typedTensor(data: NumberData, dims: readonly number[]): HostTensor {
-  if (data instanceof Float32Array) return { type: "float32", data, dims };
-  if (data instanceof Float64Array) return { type: "float64", data, dims };
-  if (data instanceof BigInt64Array) return { type: "int64", data, dims };
-  if (data instanceof BigUint64Array) return { type: "uint64", data, dims };
-  if (data instanceof Int32Array) return { type: "int32", data, dims };
-  if (data instanceof Uint32Array) return { type: "uint32", data, dims };
-  if (data instanceof Int16Array) return { type: "int16", data, dims };
-  if (data instanceof Uint16Array) return { type: "uint16", data, dims };
-  if (data instanceof Int8Array) return { type: "int8", data, dims };
-  return { type: "uint8", data, dims };
 }
 
 /** As float64, so that an input of another type gets what was written. */

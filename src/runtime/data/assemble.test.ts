@@ -215,11 +215,20 @@ describe("missing values", () => {
 
   test("are an error that says where and what to do", async () => {
     await expect(assemble(inputs, [source], { target: "y", oneHot: true })).rejects.toThrow(
-      'd.csv, row 3, column "a": is missing; correct it, or choose --missing drop, mean or median',
+      'd.csv, row 3, column "a": is missing (examples that lack values: 2 of 4); correct it, or choose --missing drop, mean or median',
     );
     const target1 = memorySource("t.csv", { a: numbers(1, 2), b: numbers(1, 2), y: numbers(1, undefined) });
     await expect(assemble(x2, [target1], { target: "y", missing: "mean" })).rejects.toThrow(
-      't.csv, row 3, column "y": is missing; correct it, or choose --missing drop',
+      /^t\.csv, row 3, column "y": is missing \(examples that lack values: 1 of 2\); correct it, or choose --missing drop$/,
+    );
+    const tokens = [feature("x", ["batch", 2], "int64"), target(["batch", 1])];
+    const late = memorySource("l.csv", {
+      a: numbers(1, 2, undefined),
+      b: numbers(1, undefined, 2),
+      y: numbers(1, 2, 3),
+    });
+    await expect(assemble(tokens, [late], { target: "y", missing: "mean" })).rejects.toThrow(
+      /^l\.csv, row 3, column "b": is missing \(examples that lack values: 2 of 3\); .* --missing drop$/,
     );
   });
 
@@ -254,7 +263,7 @@ describe("missing values", () => {
   test("in arrays are found", async () => {
     const bad = memorySource("b.npy", { x: array("float32", [2], [1, 2, 3, Number.NaN]), target: numbers(1, 2) });
     await expect(assemble(x2, [bad])).rejects.toThrow(
-      'b.npy, row 3, column "x": holds a value that is missing (NaN); correct it, or choose --missing drop',
+      'b.npy, row 3, column "x": holds NaN, a missing value (examples that lack values: 1 of 2); correct it, or choose --missing drop',
     );
     const data = await assemble(x2, [bad], { missing: "drop" });
     expect(await values(data.training, "x")).toEqual([1, 2]);
@@ -262,7 +271,14 @@ describe("missing values", () => {
 
   test("are no infinite numbers", async () => {
     const bad = memorySource("b.csv", { a: numbers(1, Infinity), b: numbers(1, 2), y: numbers(1, 2) });
-    await expect(assemble(x2, [bad], { target: "y" })).rejects.toThrow('b.csv, row 3, column "a": is infinite');
+    await expect(assemble(x2, [bad], { target: "y", missing: "drop" })).rejects.toThrow(
+      'b.csv, row 3, column "a": is infinite; correct it, or make it missing (NaN) and choose --missing drop',
+    );
+    const images = memorySource("b.npy", { x: array("float32", [2], [1, 2, 3, 4]), y: numbers(1, 2) });
+    const targets = memorySource("t.npy", { t: array("float32", [1], [0, -Infinity]) });
+    await expect(assemble(x2, [images, targets], { features: "x", target: "t" })).rejects.toThrow(
+      't.npy, row 3, column "t": holds an infinite number',
+    );
   });
 });
 
@@ -416,6 +432,10 @@ describe("stored preprocessing", () => {
     await expect(applyPreprocessing(preprocessing, inputs, [labels])).rejects.toThrow(
       'v.csv, row 2, column "label": holds "maybe", which is none of the labels ("n", "y")',
     );
+    const lacking = memorySource("v.csv", { a: numbers(2), city: texts("o"), label: texts(undefined) });
+    await expect(applyPreprocessing(preprocessing, inputs, [lacking])).rejects.toThrow(
+      /column "label": is missing .*; correct it, or train with --missing drop$/,
+    );
     const swapped = memorySource("v.csv", { a: texts("2"), city: texts("o"), label: texts("n") });
     await expect(applyPreprocessing(preprocessing, inputs, [swapped])).rejects.toThrow(
       'v.csv, column "a": holds text, and held numbers when it was fitted',
@@ -431,6 +451,11 @@ describe("stored preprocessing", () => {
     const inFile = await assemble(inputs, [train], description, { ...options, memoryLimit: 0 });
     expect(inFile.preprocessing).toEqual(inMemory.preprocessing);
     expect(await all(inFile.validation)).toEqual(await all(inMemory.validation));
-    inFile.close();
+    for (const data of [inMemory, inFile]) {
+      data.close();
+      await expect(all(data.validation)).rejects.toThrow(
+        /^train\.csv: is closed, and cannot be read any more; call close\(\) after the last read$/,
+      );
+    }
   });
 });

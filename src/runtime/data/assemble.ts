@@ -54,6 +54,7 @@ export async function assemble(
     const usable = usableRows(fed, stores, {
       isDropped: description.missing === "drop",
       isFilled: (input, column) => isFilled(input, column, description),
+      remedy: "choose",
     });
     const dropped = (stores[0]?.rows ?? 0) - usable.length;
     if (usable.length === 0)
@@ -143,6 +144,7 @@ async function preprocessed(
           tensor.role === role &&
           tensor.columns.some((step) => step.column === column.name && "fill" in step && step.fill !== undefined),
       ),
+    remedy: "train with",
   });
   if (usable.length === 0) throw new InputError(label, "has no row without missing values");
   keeper.dropped += (stores[0]?.rows ?? 0) - usable.length;

@@ -2,7 +2,6 @@ import { InputError } from "../../graph/errors.js";
 import type { ColumnPreprocessing, Preprocessing } from "../../passes/preprocessing/preprocessing.js";
 import type { FedInput, FileColumn } from "./choose-columns.js";
 import { exampleShape } from "./fit.js";
-import type { NumberType } from "./host-array.js";
 import type { StoredColumn } from "./records.js";
 import { storedColumn } from "./scan.js";
 import type { Store } from "./store.js";
@@ -10,7 +9,7 @@ import type { Store } from "./store.js";
 /** An input, its preprocessing, and where its values are stored. */
 export interface BoundInput {
   readonly name: string;
-  readonly type: NumberType;
+  readonly type: FedInput["type"];
   /** Of one example. */
   readonly shape: readonly number[];
   readonly columns: readonly BoundColumn[];
@@ -56,7 +55,7 @@ function checkKind({ label, column }: FileColumn, step: ColumnPreprocessing, sha
   const where = `${label}, column "${column.name}"`;
   const isText = column.kind === "text";
   const list = step.kind === "one-hot" ? step.categories : step.kind === "class" ? step.classes : [];
-  const isOfText = list.some((value) => typeof value === "string");
+  const isOfText = step.kind === "text" || list.some((value) => typeof value === "string");
   if (isText && !isOfText) throw new InputError(where, "holds text, and held numbers when it was fitted");
   if (!isText && isOfText) throw new InputError(where, "holds numbers, and held text when it was fitted");
   if (step.kind !== "array" && column.shape.length > 0) {

@@ -19,7 +19,7 @@ export interface FileColumn {
 export interface FedInput {
   readonly name: string;
   readonly role: "feature" | "target";
-  readonly type: NumberType;
+  readonly type: NumberType | "string";
   /** As the contract has it, the batch first; null where any will do. */
   readonly shape: ContractTensor["shape"];
   readonly columns: readonly FileColumn[];
@@ -55,18 +55,25 @@ export function chooseColumns(
   ];
 }
 
-/** An input with its columns. @throws InputError for types that numbers cannot be written to, and arrays among others */
+/** An input with its columns. @throws InputError for types that no file has values for, and arrays among others */
 export function fedInput(
   { name, dtype, shape }: ContractTensor,
   role: FedInput["role"],
   columns: readonly FileColumn[],
 ): FedInput {
   const where = `${role} "${name}"`;
-  if (!isNumberType(dtype)) throw new InputError(where, `holds ${dtype}, which data files cannot feed`);
+  if (!isNumberType(dtype) && dtype !== "string")
+    throw new InputError(where, `holds ${dtype}, which data files cannot feed`);
   const array = columns.find(({ column }) => column.shape.length > 0);
   if (array !== undefined && columns.length > 1) {
     const what = `is fed by ${columns.length} columns, of which "${array.column.name}" is an array`;
     throw new InputError(where, what, `give it that array alone, or other columns`);
+  }
+  const numbers = dtype === "string" ? columns.find(({ column }) => column.kind !== "text") : undefined;
+  if (numbers !== undefined) {
+    const what = `holds numbers, and "${name}" takes text`;
+    const remedy = `read them as text with --text-columns ${numbers.column.name}`;
+    throw new InputError(`${numbers.label}, column "${numbers.column.name}"`, what, remedy);
   }
   return { name, role, type: dtype, shape, columns };
 }

@@ -2,7 +2,7 @@ import type { ArrayColumn, ClassColumn, OneHotColumn } from "../../passes/prepro
 import type { HostTensor } from "../host-tensor.js";
 import { type BoundColumn, type BoundInput, placesOfTexts } from "./bound.js";
 import type { Field } from "./dataset.js";
-import { newTensor, putNumbers } from "./host-array.js";
+import { newTensor, type NumberType, putNumbers } from "./host-array.js";
 import {
   type Block,
   elementsOf,
@@ -23,8 +23,32 @@ export interface Encoder {
 /** The encoder of an input. */
 export function encoderOf(input: BoundInput): Encoder {
   const [only] = input.columns;
-  if (only?.step.kind === "array") return arrayEncoder(input, only, only.step);
-  return numbersEncoder(input);
+  const { type } = input;
+  if (type === "string") return textEncoder(input);
+  if (only?.step.kind === "array") return arrayEncoder({ ...input, type }, only, only.step);
+  return numbersEncoder({ ...input, type });
+}
+
+/** An input of numbers. */
+type BoundNumbers = BoundInput & { readonly type: NumberType };
+
+/** A missing text is "". */
+function textEncoder({ name, type, shape, columns }: BoundInput): Encoder {
+  return {
+    field: { name, type, shape },
+    read(blocks, count) {
+      const data = Array<string>(count * columns.length).fill("");
+      const codes = new Int32Array(count);
+      for (const [place, { file, stored, texts }] of columns.entries()) {
+        const block = blocks[file];
+        if (block === undefined) continue;
+        readCodes(block, stored, codes);
+        for (let index = 0; index < count; index++)
+          data[index * columns.length + place] = texts[codes[index] ?? -1] ?? "";
+      }
+      return { type: "string", data, dims: [count, ...shape] };
+    },
+  };
 }
 
 /** Writes numbers for all rows of a block: of `width` numbers for each row its own. */
@@ -33,7 +57,7 @@ interface Writer {
   readonly write: (block: Block, out: Float64Array, width: number) => void;
 }
 
-function numbersEncoder({ name, type, shape, columns }: BoundInput): Encoder {
+function numbersEncoder({ name, type, shape, columns }: BoundNumbers): Encoder {
   let width = 0;
   const placed = columns.map((column) => {
     const offset = width;
@@ -93,6 +117,7 @@ function scaledWriters(columns: readonly PlacedColumn[]): readonly Writer[] {
 function listWriters({ step, stored, texts, file, offset }: PlacedColumn): readonly Writer[] {
   switch (step.kind) {
     case "number":
+    case "text":
       return [];
     case "one-hot": {
       const count = step.categories.length;
@@ -155,7 +180,7 @@ function placeReader(
   };
 }
 
-function arrayEncoder({ name, type, shape }: BoundInput, { file, stored }: BoundColumn, step: ArrayColumn): Encoder {
+function arrayEncoder({ name, type, shape }: BoundNumbers, { file, stored }: BoundColumn, step: ArrayColumn): Encoder {
   const size = shape.reduce((product, extent) => product * extent, 1);
   const after = step.axis === undefined ? shape : shape.slice(step.axis + 1);
   const inner = after.reduce((product, extent) => product * extent, 1);

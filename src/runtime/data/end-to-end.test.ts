@@ -10,7 +10,7 @@ import { checkFeeds } from "../../passes/training/feeds.js";
 import { rewrite } from "../../passes/training/rewrite.js";
 import type { HostTensor } from "../host-tensor.js";
 import { assemble } from "./assemble.js";
-import { classCountsOf } from "./class-counts.js";
+import { assembleFor } from "./assemble-for.js";
 import { array, memorySource, numbers, texts } from "./testing/memory-source.js";
 
 /** What a model makes of tensors in memory. */
@@ -71,6 +71,27 @@ describe("from raw data to a trained model that takes raw data", () => {
     expect(raw["y"]).toHaveLength(6);
   });
 
+  test("text goes as it is to models that take text", async () => {
+    const inputs = [
+      { name: "city", role: "feature", dtype: "string", shape: ["batch", 2] },
+      { name: "target", role: "target", dtype: "float32", shape: ["batch", 1] },
+    ] as const;
+    const file = memorySource("d.csv", {
+      a: texts("Bonn", undefined, "Rom"),
+      b: texts("x", "y", "z"),
+      price: numbers(1, 2, 3),
+    });
+    const description = { features: { city: ["a", "b"] }, target: "price" };
+    await expect(assemble(inputs, [file], description)).rejects.toThrow(/column "a": is missing/);
+    const data = await assemble(inputs, [file], { ...description, missing: "drop" });
+    const { city } = await data.training.read(Uint32Array.of(1, 0));
+    expect(city).toEqual({ type: "string", data: ["Rom", "z", "Bonn", "x"], dims: [2, 2] });
+    const wrong = { ...description, features: { city: ["a", "price"] }, target: "price" };
+    await expect(assemble(inputs, [file], wrong)).rejects.toThrow(
+      'd.csv, column "price": holds numbers, and "city" takes text; read them as text with --text-columns price',
+    );
+  });
+
   test("batches of images and labels are what a contract wants", async () => {
     const { contract } = rewrite(readModel(fixture("training/lenet.torchscript.onnx")), {
       loss: { name: "softmax-cross-entropy" },
@@ -81,14 +102,12 @@ describe("from raw data to a trained model that takes raw data", () => {
     const size = shape.reduce((product, extent) => product * extent, 1);
     const images = memorySource("i.idx", { i: array("uint8", shape.slice(1), Array<number>(2 * size).fill(3)) });
     const labels = memorySource("l.idx", { l: { kind: "uint8", values: [1, 9] } });
-    const classes = classCountsOf(contract);
-    expect(classes).toEqual({ target: 10 });
-    const data = await assemble(gradient?.inputs ?? [], [images, labels], { classes, divideBy: 255 });
+    const data = await assembleFor(contract, [images, labels], { divideBy: 255 });
     const batch = await data.training.read(Uint32Array.of(1, 0));
     const fed = (gradient?.inputs ?? []).filter(({ role }) => role === "feature" || role === "target");
     expect(() => checkFeeds({ file: "gradient.onnx", inputs: fed, outputs: [] }, batch)).not.toThrow();
     const beyond = memorySource("l.idx", { l: { kind: "uint8", values: [1, 10] } });
-    await expect(assemble(gradient?.inputs ?? [], [images, beyond], { classes })).rejects.toThrow(
+    await expect(assembleFor(contract, [images, beyond])).rejects.toThrow(
       'l.idx, row 3, column "l": holds 10, and class numbers go from 0 to 9',
     );
   });

@@ -71,7 +71,13 @@ export function fitPreprocessing(
 /** Whether a description fills the missing values of a column. */
 export function isFilled({ role, type }: FedInput, { column }: FileColumn, description: DataDescription): boolean {
   const { missing } = description;
-  if (role !== "feature" || column.shape.length > 0 || (missing !== "mean" && missing !== "median")) return false;
+  if (
+    role !== "feature" ||
+    type === "string" ||
+    column.shape.length > 0 ||
+    (missing !== "mean" && missing !== "median")
+  )
+    return false;
   return integerRange(type) === undefined || isOneHot(column.name, column.kind === "text", description);
 }
 
@@ -96,6 +102,7 @@ function learnerOf(input: FedInput, fed: FileColumn, store: Store | undefined, d
     isOfLabels: false,
     result: () => result,
   });
+  if (input.type === "string") return known({ kind: "text", ...reference });
   if (column.shape.length > 0) {
     const axis = statisticsAxis(shapeOfArray(input));
     const numbers = { kind: "array", ...reference, ...classNumbers(input, description) } as const;

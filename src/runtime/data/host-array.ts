@@ -22,9 +22,9 @@ export function isNumberType(type: string): type is NumberType {
   return type in ranges;
 }
 
-/** The smallest and the largest whole number of a type; undefined for real numbers. 64 bits are used as far as 2⁵³. */
-export function integerRange(type: NumberType): readonly [number, number] | undefined {
-  return ranges[type];
+/** The smallest and the largest whole number of a type; undefined for real numbers and text. 64 bits are used as far as 2⁵³. */
+export function integerRange(type: NumberType | "string"): readonly [number, number] | undefined {
+  return type === "string" ? undefined : ranges[type];
 }
 
 /** A tensor of zeros. */

@@ -1,5 +1,6 @@
 import { InputError } from "../../graph/errors.js";
 import type { FedInput, FileColumn } from "./choose-columns.js";
+import { integerRange } from "./host-array.js";
 import { ascending } from "./order.js";
 import { type Block, elementsOf, readCodes, readScalars, type StoredColumn } from "./records.js";
 import { scan, storedColumn } from "./scan.js";
@@ -11,6 +12,16 @@ export interface MissingPolicy {
   readonly isDropped: boolean;
   /** Whether a column's missing values are filled. */
   readonly isFilled: (input: FedInput, column: FileColumn) => boolean;
+  /** How another policy is had, for messages. */
+  readonly remedy: "choose" | "train with";
+}
+
+/** A column in which values are missing that are not filled. */
+interface LackingColumn {
+  readonly input: FedInput;
+  readonly fed: FileColumn;
+  readonly store: Store;
+  readonly firstRow: number;
 }
 
 /**
@@ -19,38 +30,49 @@ export interface MissingPolicy {
  */
 export function usableRows(inputs: readonly FedInput[], stores: readonly Store[], policy: MissingPolicy): Uint32Array {
   const count = stores[0]?.rows ?? 0;
-  const lacking: (readonly [number, StoredColumn])[] = [];
+  const lacking: LackingColumn[] = [];
   for (const input of inputs) {
     for (const fed of input.columns) {
       const store = stores[fed.file];
       if (store === undefined) continue;
-      const { name } = fed.column;
-      const { missing, firstMissing, firstInfinite } = store.findings(name);
-      if (firstInfinite >= 0) {
-        const where = `${store.describe(firstInfinite)}, column "${name}"`;
-        throw new InputError(where, "is infinite", "correct it, or leave it empty and choose --missing drop");
-      }
-      if (missing === 0 || policy.isFilled(input, fed)) continue;
-      if (!policy.isDropped) throw missingValue(input, fed, store.describe(firstMissing));
-      lacking.push([fed.file, storedColumn(store, name)]);
+      const { firstMissing, firstInfinite } = store.findings(fed.column.name);
+      if (firstInfinite >= 0) throw infiniteValue(fed, store.describe(firstInfinite), policy);
+      if (firstMissing >= 0 && !policy.isFilled(input, fed))
+        lacking.push({ input, fed, store, firstRow: firstMissing });
     }
   }
   if (lacking.length === 0) return ascending(count);
   const isKept = new Uint8Array(count).fill(1);
+  const columns = lacking.map(({ fed, store }) => ({ file: fed.file, column: storedColumn(store, fed.column.name) }));
   scan(stores, ascending(count), (blocks, rows) => {
-    for (const [file, column] of lacking) {
+    for (const { file, column } of columns) {
       const block = blocks[file];
       if (block !== undefined) markMissing(block, column, rows, isKept);
     }
   });
-  return ascending(count).filter((row) => isKept[row] === 1);
+  const kept = ascending(count).filter((row) => isKept[row] === 1);
+  if (policy.isDropped) return kept;
+  const first = lacking.reduce((a, b) => (b.firstRow < a.firstRow ? b : a));
+  throw missingValue(first, `${count - kept.length} of ${count}`, policy);
 }
 
-function missingValue(input: FedInput, { column }: FileColumn, place: string): InputError {
-  const isFillable = input.role === "feature" && column.shape.length === 0;
-  const remedy = isFillable ? "choose --missing drop, mean or median" : "choose --missing drop";
-  const what = column.shape.length === 0 ? "is missing" : "holds a value that is missing (NaN)";
-  return new InputError(`${place}, column "${column.name}"`, what, `correct it, or ${remedy}`);
+function infiniteValue({ column: { name, shape } }: FileColumn, place: string, { remedy }: MissingPolicy): InputError {
+  const what = shape.length === 0 ? "is infinite" : "holds an infinite number";
+  return new InputError(
+    `${place}, column "${name}"`,
+    what,
+    `correct it, or make it missing (NaN) and ${remedy} --missing drop`,
+  );
+}
+
+function missingValue({ input, fed, store, firstRow }: LackingColumn, share: string, { remedy }: MissingPolicy) {
+  const { name, shape, kind } = fed.column;
+  const isFillable =
+    input.role === "feature" && shape.length === 0 && (kind === "text" || integerRange(input.type) === undefined);
+  const choice = `${remedy} --missing ${isFillable ? "drop, mean or median" : "drop"}`;
+  const what = shape.length === 0 ? "is missing" : "holds NaN, a missing value";
+  const where = `${store.describe(firstRow)}, column "${name}"`;
+  return new InputError(where, `${what} (examples that lack values: ${share})`, `correct it, or ${choice}`);
 }
 
 function markMissing(block: Block, column: StoredColumn, rows: Uint32Array, isKept: Uint8Array): void {

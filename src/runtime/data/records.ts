@@ -72,6 +72,23 @@ export function newSegment(length: number): Segment {
   };
 }
 
+/** A segment as numbers of a kind. */
+export function numbersIn(
+  { float64, float32, bytes }: Segment,
+  kind: StoredKind,
+): Float64Array | Float32Array | Uint8Array {
+  switch (kind) {
+    case "float64":
+      return float64;
+    case "float32":
+      return float32;
+    case "uint8":
+      return bytes;
+    case "text":
+      throw new Error("text has no numbers");
+  }
+}
+
 /** Rows at hand: the record of rows[i] is number (rows[i] & mask) of segment rows[i] >>> shift. */
 export interface Block {
   readonly segments: readonly Segment[];
@@ -81,56 +98,18 @@ export interface Block {
 }
 
 /** Writes a column of single values, one for each row. Missing ones are NaN. */
-export function readScalars(block: Block, column: StoredColumn, out: Float64Array): void {
-  switch (column.kind) {
-    case "float64":
-      return readFloat64(block, column, out);
-    case "float32":
-      return readFloat32(block, column, out);
-    case "uint8":
-      return readUint8(block, column, out);
-    case "text":
-      throw new Error("text has no numbers");
-  }
-}
-
-// One loop for each kind, as loops over several kinds of typed arrays are slow.
-
-function readFloat64(
-  { segments, shift, mask, rows }: Block,
-  { offset, stride }: StoredColumn,
-  out: Float64Array,
-): void {
+export function readScalars(block: Block, { kind, offset, stride }: StoredColumn, out: Float64Array): void {
+  const { segments, shift, mask, rows } = block;
   for (let index = 0; index < rows.length; index++) {
     const row = rows[index] ?? 0;
     const segment = segments[row >>> shift];
-    if (segment !== undefined) out[index] = segment.float64[(row & mask) * stride + offset] ?? Number.NaN;
-  }
-}
-
-function readFloat32(
-  { segments, shift, mask, rows }: Block,
-  { offset, stride }: StoredColumn,
-  out: Float64Array,
-): void {
-  for (let index = 0; index < rows.length; index++) {
-    const row = rows[index] ?? 0;
-    const segment = segments[row >>> shift];
-    if (segment !== undefined) out[index] = segment.float32[(row & mask) * stride + offset] ?? Number.NaN;
-  }
-}
-
-function readUint8({ segments, shift, mask, rows }: Block, { offset, stride }: StoredColumn, out: Float64Array): void {
-  for (let index = 0; index < rows.length; index++) {
-    const row = rows[index] ?? 0;
-    const segment = segments[row >>> shift];
-    if (segment !== undefined) out[index] = segment.bytes[(row & mask) * stride + offset] ?? Number.NaN;
+    if (segment !== undefined) out[index] = numbersIn(segment, kind)[(row & mask) * stride + offset] ?? Number.NaN;
   }
 }
 
 /** Columns of one kind whose numbers are read together, each scaled in its own way. */
 export interface ScaledColumns {
-  readonly kind: "float64" | "float32" | "uint8";
+  readonly kind: Exclude<StoredKind, "text">;
   /** From one record to the next, in elements. */
   readonly stride: number;
   /** Of each column from the start of a record. */
@@ -144,68 +123,21 @@ export interface ScaledColumns {
 }
 
 /** Writes (x − subtract) / divide for all rows and columns: `width` numbers for each row. */
-export function readScaled(block: Block, columns: ScaledColumns, out: Float64Array, width: number): void {
-  switch (columns.kind) {
-    case "float64":
-      return scaleFloat64(block, columns, out, width);
-    case "float32":
-      return scaleFloat32(block, columns, out, width);
-    case "uint8":
-      return scaleUint8(block, columns, out, width);
-  }
-}
-
-function scaleFloat64(
+export function readScaled(
   { segments, shift, mask, rows }: Block,
-  { stride, offsets, places, subtract, divide, fill }: ScaledColumns,
+  { kind, stride, offsets, places, subtract, divide, fill }: ScaledColumns,
   out: Float64Array,
   width: number,
 ): void {
   for (let index = 0, start = 0; index < rows.length; index++, start += width) {
     const row = rows[index] ?? 0;
-    const elements = segments[row >>> shift]?.float64;
-    if (elements === undefined) continue;
+    const segment = segments[row >>> shift];
+    if (segment === undefined) continue;
+    const elements = numbersIn(segment, kind);
     const record = (row & mask) * stride;
     for (let column = 0; column < offsets.length; column++) {
       const stored = elements[record + (offsets[column] ?? 0)] ?? 0;
       const number = Number.isNaN(stored) ? (fill[column] ?? 0) : stored;
-      out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
-    }
-  }
-}
-
-function scaleFloat32(
-  { segments, shift, mask, rows }: Block,
-  { stride, offsets, places, subtract, divide, fill }: ScaledColumns,
-  out: Float64Array,
-  width: number,
-): void {
-  for (let index = 0, start = 0; index < rows.length; index++, start += width) {
-    const row = rows[index] ?? 0;
-    const elements = segments[row >>> shift]?.float32;
-    if (elements === undefined) continue;
-    const record = (row & mask) * stride;
-    for (let column = 0; column < offsets.length; column++) {
-      const stored = elements[record + (offsets[column] ?? 0)] ?? 0;
-      const number = Number.isNaN(stored) ? (fill[column] ?? 0) : stored;
-      out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
-    }
-  }
-}
-
-function scaleUint8(
-  { segments, shift, mask, rows }: Block,
-  { stride, offsets, places, subtract, divide }: ScaledColumns,
-  out: Float64Array,
-  width: number,
-): void {
-  for (let index = 0, start = 0; index < rows.length; index++, start += width) {
-    const row = rows[index] ?? 0;
-    const elements = segments[row >>> shift]?.bytes;
-    if (elements === undefined) continue;
-    const record = (row & mask) * stride;
-    for (let column = 0; column < offsets.length; column++) {
-      const number = elements[record + (offsets[column] ?? 0)] ?? 0;
       out[start + (places[column] ?? 0)] = (number - (subtract[column] ?? 0)) / (divide[column] ?? 1);
     }
   }
@@ -234,6 +166,5 @@ export function elementsOf(
   const segment = segments[row >>> shift];
   if (segment === undefined) throw new Error("a block lacks one of its rows");
   const start = (row & mask) * stride + offset;
-  const array = kind === "float64" ? segment.float64 : kind === "float32" ? segment.float32 : segment.bytes;
-  return array.subarray(start, start + size);
+  return numbersIn(segment, kind).subarray(start, start + size);
 }

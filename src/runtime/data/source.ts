@@ -34,6 +34,6 @@ export interface Source {
   readonly rows?: number;
   /** @throws InputError with file, row and column for what cannot be read */
   chunks(): AsyncIterable<SourceChunk>;
-  /** Where a row (from 0) is in the file: "row 17" counts as a person would, a header included for text files. */
+  /** Where a row (from 0) is, for messages: "houses.csv, line 18", or "x.npy, row 17 (counted from 0)". */
   describe(row: number): string;
 }

@@ -29,6 +29,13 @@ describe("splits", () => {
     });
   });
 
+  test("of 0 are none", () => {
+    expect(split(3, { validation: 0, test: 0, shuffle: false }, "d.csv")).toEqual(
+      split(3, { shuffle: false }, "d.csv"),
+    );
+    expect(split(3, {}, "d.csv")).toMatchObject({ training: Uint32Array.of(0, 1, 2), validation: new Uint32Array(0) });
+  });
+
   test("differ by seed, and are the same with the same one", () => {
     const validation = (seed: number) => split(1000, { validation: 0.2, seed }, "d.csv").validation;
     expect(validation(1)).toEqual(validation(1));

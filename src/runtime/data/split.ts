@@ -4,7 +4,7 @@ import { randomOf } from "./random.js";
 
 /** Which examples are set apart. */
 export interface SplitOptions {
-  /** For validation: a share below 1, or a number of examples from 1; by default none. */
+  /** For validation: a share below 1, or a number of examples from 1; 0, the default, is none (as in Keras). */
   readonly validation?: number;
   /** For a test after training, of which training learns nothing: as `validation`. */
   readonly test?: number;

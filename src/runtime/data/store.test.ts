@@ -84,25 +84,31 @@ describe("a store", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test("keeps only the columns that are needed, and counts what is missing", async () => {
+  test("keeps only the columns that are needed, and knows where a value is missing", async () => {
     const source = memorySource("d.csv", {
       a: numbers(1, undefined, 3, undefined),
       b: texts("x", "y", undefined, "x"),
       c: numbers(1, 2, 3, -Infinity),
     });
     const all = await storeOf(source);
-    expect(all.findings("a")).toEqual({ missing: 2, firstMissing: 1, firstInfinite: -1 });
-    expect(all.findings("b")).toEqual({ missing: 1, firstMissing: 2, firstInfinite: -1 });
-    expect(all.findings("c")).toEqual({ missing: 0, firstMissing: -1, firstInfinite: 3 });
+    expect(all.findings("a")).toEqual({ firstMissing: 1, firstInfinite: -1 });
+    expect(all.findings("b")).toEqual({ firstMissing: 2, firstInfinite: -1 });
+    expect(all.findings("c")).toEqual({ firstMissing: -1, firstInfinite: 3 });
     expect(all.describe(2)).toBe("d.csv, row 4");
     const some = await storeOf(source, { columns: new Set(["b"]) });
     expect(some.columns.map(({ name }) => name)).toEqual(["b"]);
   });
 
-  test("counts an array as missing once", async () => {
+  test("finds numbers that are missing in arrays", async () => {
     const values = [1, Number.NaN, Number.NaN, 4, 5, 6];
     const store = await storeOf(memorySource("d.npy", { a: { kind: "float32", shape: [2], values } }));
-    expect(store.findings("a")).toEqual({ missing: 2, firstMissing: 0, firstInfinite: -1 });
+    expect(store.findings("a")).toEqual({ firstMissing: 0, firstInfinite: -1 });
+  });
+
+  test("finds infinite numbers in arrays, also where they cancel out", async () => {
+    const values = [1, 2, 3, 4, Infinity, -Infinity, 7, Infinity];
+    const store = await storeOf(memorySource("d.npy", { a: { kind: "float32", shape: [2], values } }));
+    expect(store.findings("a")).toEqual({ firstMissing: -1, firstInfinite: 2 });
   });
 
   test("refuses integers that are not exact", async () => {

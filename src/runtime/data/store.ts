@@ -1,5 +1,13 @@
 import { InputError } from "../../graph/errors.js";
-import { type Block, newSegment, recordLayout, type RecordLayout, type Segment, type StoredColumn } from "./records.js";
+import {
+  type Block,
+  newSegment,
+  numbersIn,
+  recordLayout,
+  type RecordLayout,
+  type Segment,
+  type StoredColumn,
+} from "./records.js";
 import type { Source, SourceChunk, SourceValues } from "./source.js";
 import { TemporaryFile } from "./temporary-file.js";
 
@@ -13,13 +21,11 @@ export interface StoreOptions {
   readonly temporaryFolder?: string;
 }
 
-/** What a column lacks, found while it was read. */
+/** Where a column has what cannot be trained on, found while it was read. */
 export interface ColumnFindings {
-  /** Rows without a value, or with NaN in an array. */
-  readonly missing: number;
-  /** The first of them, −1 where there is none. */
+  /** The first row without a value, or with NaN in an array; −1 where there is none. */
   readonly firstMissing: number;
-  /** The first row with an infinite number that is not in an array, −1 where there is none. */
+  /** The first row with an infinite number, −1 where there is none. */
   readonly firstInfinite: number;
 }
 
@@ -36,9 +42,9 @@ export interface Store {
   /** The texts of a column by their numbers. */
   texts(column: string): readonly string[];
   findings(column: string): ColumnFindings;
-  /** Rows at hand, in this order. What it gives is good until the next call. */
+  /** Rows at hand, in this order. What it gives is good until the next call. @throws InputError after `close` */
   block(rows: Uint32Array): Block;
-  /** "houses.csv, row 17". */
+  /** As its source says. */
   describe(row: number): string;
   /** Frees memory and removes the temporary file. */
   close(): void;
@@ -74,7 +80,6 @@ interface ColumnState {
   readonly column: StoredColumn;
   /** By text; empty for numbers. */
   readonly codes: Map<string, number>;
-  missing: number;
   firstMissing: number;
   firstInfinite: number;
 }
@@ -103,7 +108,6 @@ class Ingestion {
     this.#states = layout.columns.map((column) => ({
       column,
       codes: new Map<string, number>(),
-      missing: 0,
       firstMissing: -1,
       firstInfinite: -1,
     }));
@@ -194,7 +198,7 @@ class Ingestion {
       const text = texts[from + index];
       if (text === undefined) {
         segment.int32[place] = -1;
-        this.#found(state, index);
+        if (state.firstMissing < 0) state.firstMissing = this.#rows + index;
         continue;
       }
       let code = codes.get(text);
@@ -220,23 +224,11 @@ class Ingestion {
     const { size } = state.column;
     // A sum is a number only if all numbers are; that is seldom otherwise, and quickly seen.
     if (Number.isFinite(sumOf(numbers))) return;
-    let last = -1;
-    for (let index = 0; index < numbers.length; index++) {
-      const number = numbers[index] ?? 0;
-      const row = Math.floor(index / size);
-      if (Number.isNaN(number) && row !== last) {
-        last = row;
-        this.#found(state, row);
-      }
-      if ((number === Infinity || number === -Infinity) && state.column.shape.length === 0 && state.firstInfinite < 0) {
-        state.firstInfinite = this.#rows + row;
-      }
+    const rowOf = (index: number) => (index < 0 ? -1 : this.#rows + Math.floor(index / size));
+    if (state.firstMissing < 0) state.firstMissing = rowOf(numbers.findIndex((number) => Number.isNaN(number)));
+    if (state.firstInfinite < 0) {
+      state.firstInfinite = rowOf(numbers.findIndex((number) => Math.abs(number) === Infinity));
     }
-  }
-
-  #found(state: ColumnState, index: number): void {
-    if (state.missing === 0) state.firstMissing = this.#rows + index;
-    state.missing++;
   }
 
   #safeIntegers(integers: BigInt64Array, column: StoredColumn): Float64Array {
@@ -246,7 +238,7 @@ class Ingestion {
       const number = Number(integer);
       if (!Number.isSafeInteger(number)) {
         const row = this.#rows + Math.floor(index / column.size);
-        const where = `${placeOf(this.#source, row)}, column "${column.name}"`;
+        const where = `${this.#source.describe(row)}, column "${column.name}"`;
         throw new InputError(where, `holds ${integer}, and integers are exact up to ±2^53`, "leave the column out");
       }
       numbers[index] = number;
@@ -264,7 +256,7 @@ interface Destination {
 
 function copyNumbers(numbers: Float64Array | Float32Array | Uint8Array, { state, segment, filled }: Destination): void {
   const { kind, size, offset, stride } = state.column;
-  const target = kind === "float64" ? segment.float64 : kind === "float32" ? segment.float32 : segment.bytes;
+  const target = numbersIn(segment, kind);
   let place = filled * stride + offset;
   if (size === stride) {
     target.set(numbers, place);
@@ -280,12 +272,6 @@ function sumOf(numbers: Float64Array | Float32Array): number {
   let sum = 0;
   for (let index = 0; index < numbers.length; index++) sum += numbers[index] ?? 0;
   return sum;
-}
-
-/** File and row; sources say the file themselves, or leave it to their label. */
-function placeOf(source: Source, row: number): string {
-  const place = source.describe(row);
-  return place.startsWith(source.label) ? place : `${source.label}, ${place}`;
 }
 
 /** What both kinds of stores keep. */
@@ -314,10 +300,7 @@ abstract class KeptRows {
     this.#source = source;
     this.#texts = new Map(states.map(({ column, codes }) => [column.name, [...codes.keys()]]));
     this.#findings = new Map(
-      states.map(({ column, missing, firstMissing, firstInfinite }) => [
-        column.name,
-        { missing, firstMissing, firstInfinite },
-      ]),
+      states.map(({ column, firstMissing, firstInfinite }) => [column.name, { firstMissing, firstInfinite }]),
     );
   }
 
@@ -326,11 +309,11 @@ abstract class KeptRows {
   }
 
   findings(column: string): ColumnFindings {
-    return this.#findings.get(column) ?? { missing: 0, firstMissing: -1, firstInfinite: -1 };
+    return this.#findings.get(column) ?? { firstMissing: -1, firstInfinite: -1 };
   }
 
   describe(row: number): string {
-    return placeOf(this.#source, row);
+    return this.#source.describe(row);
   }
 }
 
@@ -338,7 +321,7 @@ class MemoryStore extends KeptRows implements Store {
   readonly isInMemory = true;
   readonly #shift: number;
   readonly #mask: number;
-  #segments: readonly Segment[];
+  #segments: readonly Segment[] | undefined;
 
   constructor(kept: Kept, shift: number) {
     super(kept);
@@ -348,22 +331,23 @@ class MemoryStore extends KeptRows implements Store {
   }
 
   get memoryBytes(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return (this.#segments ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   block(rows: Uint32Array): Block {
+    if (this.#segments === undefined) throw isClosed(this.label);
     return { segments: this.#segments, shift: this.#shift, mask: this.#mask, rows };
   }
 
   close(): void {
-    this.#segments = [];
+    this.#segments = undefined;
   }
 }
 
 class FileStore extends KeptRows implements Store {
   readonly isInMemory = false;
   readonly memoryBytes = 0;
-  readonly #file: TemporaryFile;
+  #file: TemporaryFile | undefined;
   #segment: Segment = newSegment(0);
   #places: Uint32Array = new Uint32Array(0);
 
@@ -373,6 +357,7 @@ class FileStore extends KeptRows implements Store {
   }
 
   block(rows: Uint32Array): Block {
+    if (this.#file === undefined) throw isClosed(this.label);
     const bytes = this.rowBytes;
     if (this.#segment.bytes.length < rows.length * bytes) this.#segment = newSegment(rows.length * bytes);
     if (this.#places.length < rows.length)
@@ -390,7 +375,12 @@ class FileStore extends KeptRows implements Store {
   }
 
   close(): void {
-    this.#file.close();
+    this.#file?.close();
+    this.#file = undefined;
     this.#segment = newSegment(0);
   }
+}
+
+function isClosed(label: string): InputError {
+  return new InputError(label, "is closed, and cannot be read any more", "call close() after the last read");
 }

@@ -45,6 +45,8 @@ function finderOf(input: BoundInput, column: BoundColumn): Finder | undefined {
     case "number":
     case "array":
       return numberFinder(input, column, step);
+    case "text":
+      return undefined;
     case "one-hot":
       if (step.unknown === "zeros") return undefined;
       return listFinder(column, step.categories, step.fill, {

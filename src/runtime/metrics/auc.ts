@@ -1,3 +1,4 @@
+import { mean } from "../statistics.js";
 import { forEachClassified, isUndefined } from "./classes.js";
 import { type Metric, type MetricContext, taskOf } from "./metric.js";
 import { forEachAnswered } from "./questions.js";
@@ -32,7 +33,7 @@ export const auc: Metric = {
       },
       value: () => {
         const measured = isOfClasses && predictions.length === 2 ? predictions.slice(1) : predictions;
-        return measured.map(area).reduce((sum, each) => sum + each, 0) / measured.length;
+        return mean(measured.map(area));
       },
     };
   },

@@ -1,5 +1,5 @@
 import { InputError } from "../../graph/errors.js";
-import { readFloats, tensorFrom } from "../../graph/tensor.js";
+import { elementCount, readFloats, tensorFrom } from "../../graph/tensor.js";
 import { classAxisOf } from "../../passes/loss/loss.js";
 import type { HostTensor } from "../host-tensor.js";
 import { type MetricContext, taskOf } from "./metric.js";
@@ -18,12 +18,12 @@ export interface Columns {
 
 /** @throws InputError for classes along an axis that the prediction lacks */
 export function columnsOf({ dims, type }: HostTensor, { loss }: MetricContext): Columns {
-  const elements = product(dims);
+  const elements = elementCount(dims);
   // A vector holds one number for each example, except where they are the classes of a single one.
   if (dims.length < 2 && taskOf(loss) !== "classes") return { rows: elements, columns: 1, indexOf: (row) => row };
   const axis = classAxisOf({ name: loss.output, dataType: type, shape: dims }, loss);
   const columns = dims[axis] ?? 1;
-  const inner = product(dims.slice(axis + 1));
+  const inner = elementCount(dims.slice(axis + 1));
   return {
     rows: columns === 0 ? 0 : elements / columns,
     columns,
@@ -60,8 +60,4 @@ export function refuseUnlike(prediction: HostTensor, target: HostTensor): never 
     "targets",
     `have the shape [${target.dims.join(", ")}], and the predictions [${prediction.dims.join(", ")}]`,
   );
-}
-
-function product(extents: readonly number[]): number {
-  return extents.reduce((all, extent) => all * extent, 1);
 }

@@ -1,3 +1,4 @@
+import { mean } from "../statistics.js";
 import { forEachClassified, greatest, isUndefined } from "./classes.js";
 import { type Measurement, type Metric, type MetricContext, taskOf } from "./metric.js";
 import { forEachAnswered, threshold } from "./questions.js";
@@ -27,7 +28,7 @@ export function ofDecisions(summary: string, measure: (decisions: Decisions) => 
         value: () => {
           const values = counts.decisions().map(measure);
           const finite = values.map((value) => (Number.isNaN(value) ? 0 : value));
-          return counts.isDefined() ? finite.reduce((sum, value) => sum + value, 0) / finite.length : Number.NaN;
+          return counts.isDefined() ? mean(finite) : Number.NaN;
         },
       };
     },

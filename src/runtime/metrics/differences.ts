@@ -1,5 +1,6 @@
 import { InputError } from "../../graph/errors.js";
 import type { HostTensor } from "../host-tensor.js";
+import { mean } from "../statistics.js";
 import { columnsOf, numbersOf, refuseUnlike } from "./columns.js";
 import type { Measurement, MetricContext } from "./metric.js";
 
@@ -34,10 +35,7 @@ export function ofDifferences(context: MetricContext, measure: (differences: Dif
         }
       }
     },
-    value: () => {
-      const values = (sums ?? []).map((each) => (each.count === 0 ? Number.NaN : measure(each)));
-      return values.reduce((sum, value) => sum + value, 0) / values.length;
-    },
+    value: () => mean((sums ?? []).map((each) => (each.count === 0 ? Number.NaN : measure(each)))),
   };
 }
 

@@ -67,7 +67,8 @@ function chosen(name: string, loss: ContractLoss): Metric {
   );
 }
 
-function metricNamed(name: string): Metric | undefined {
+/** "top-3" and the like are not in the list. */
+export function metricNamed(name: string): Metric | undefined {
   const k = /^top-(?<k>[1-9]\d{0,8})$/u.exec(name)?.groups?.["k"];
   return k === undefined ? metrics.get(name) : topK(Number(k));
 }

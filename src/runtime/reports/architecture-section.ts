@@ -13,17 +13,20 @@ export function architectureSection(
   colors: ScaleColors,
   { strategy }: ScaleTable,
 ): Markup {
-  const note =
-    strategy.convention === "layer"
+  const { name, gamma, convention, normalized } = strategy;
+  const how =
+    name === "none"
       ? ""
-      : ` Convention ${strategy.convention} scales each parameter by itself; the colour is that of the kernel.`;
+      : `: strategy ${name}, γ = ${gamma}, convention ${convention}${normalized ? ", normalized" : ""}`;
+  const note =
+    convention === "layer" ? "" : " This convention scales each parameter by itself; the colour is that of the kernel.";
   return html`<section aria-labelledby="architecture-title">
     <div class="head">
       <div>
         <h2 id="architecture-title">Architecture</h2>
         <p class="note">
-          Layers by depth, coloured by the scale of their learning rate. Lines lead to what uses their output; where
-          outputs are added, multiplied or put together, they meet in a circle.${note}
+          Layers by depth, coloured by the scale of their learning rate${how}. Lines lead to what uses their output;
+          where outputs are added, multiplied or put together, they meet in a circle.${note}
         </p>
       </div>
     </div>

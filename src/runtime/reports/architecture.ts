@@ -34,7 +34,7 @@ export function architectureDrawing(layers: readonly DrawnLayer[], graph: LayerG
     width="${round(width)}"
     height="${round(height)}"
     class="architecture ${sizes.name}"
-    style="min-width: ${round(Math.min(width, LEAST_WIDTH))}px"
+    style="min-width: ${round(Math.min(width * LEAST_ZOOM, LEAST_WIDTH))}px"
     role="img"
     aria-label="The ${count(layers.length)} layers in order of depth; all numbers are in the table of scales"
   >
@@ -59,6 +59,8 @@ const DRAWING = 900;
 const MARGIN = 6;
 /** Narrower, names are too small to read: the frame scrolls instead. */
 const LEAST_WIDTH = 720;
+/** A narrow drawing may become smaller by this. */
+const LEAST_ZOOM = 0.75;
 const SPACE = 14;
 /** Between lines that pass by. */
 const LANE = 9;

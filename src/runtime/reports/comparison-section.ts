@@ -1,54 +1,34 @@
-import type { Comparison } from "./comparison.js";
+import { comparisonColumns, describeTarget } from "../comparison/comparison-table.js";
+import type { ComparisonResult } from "../comparison/comparison.js";
 import { html, type Markup } from "./markup.js";
-import { brief } from "./numbers.js";
-import { chartFrame, heading, logarithmicButton } from "./page-parts.js";
+import { chartFrame, logarithmicButton, numberCell, sortableTable } from "./page-parts.js";
 import type { ChartDescription } from "./report-data.js";
 
 /** The verdict of a comparison, its table and its curves. */
-export function comparisonSection(comparison: Comparison, chart: ChartDescription | undefined): Markup {
-  const { verdict, columns, rows } = comparison;
-  // A column of numbers is set to the right with its heading.
-  const isNumeric = columns.map((_, index) => rows.every((row) => typeof (row[index] ?? 0) === "number"));
-  const cell = (content: string | number | null | undefined, index: number): Markup => {
-    const text =
-      content === null || content === undefined ? "–" : typeof content === "number" ? brief(content) : content;
-    if (index === 0) return html`<th scope="row">${text}</th>`;
-    return isNumeric[index] === true
-      ? html`<td class="number" data-value="${typeof content === "number" ? content : ""}">${text}</td>`
-      : html`<td>${text}</td>`;
-  };
+export function comparisonSection(comparison: ComparisonResult, chart: ChartDescription): Markup {
+  const { verdict, measure, variants } = comparison;
+  const target = describeTarget(comparison);
   return html`<section aria-labelledby="comparison-title">
     <div class="head"><h2 id="comparison-title">Comparison</h2></div>
-    <p class="verdict">${verdict}</p>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="comparison-title">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map((name, index) => heading(name, isNumeric[index] === true))}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (row) =>
-              html`<tr>
-                ${columns.map((_, index) => cell(row[index], index))}
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-    ${
-      chart === undefined
-        ? undefined
-        : html`<div class="grid">
-            <figure style="grid-column: 1 / -1">
-              <div class="head">
-                <h3>${chart.title}</h3>
-                ${logarithmicButton}
-              </div>
-              ${chartFrame(chart, "large")}
-            </figure>
-          </div>`
-    }
+    <div class="verdict">${verdict.map((sentence) => html`<p>${sentence}</p>`)}</div>
+    ${sortableTable(
+      "Comparison",
+      [[measure, false], ...[...comparisonColumns.keys()].map((title) => [title, true] as const)],
+      variants.map((variant) => [
+        html`<th scope="row">${variant.name}</th>`,
+        ...[...comparisonColumns.values()].map((cellOf) => {
+          const cell = cellOf(variant);
+          return numberCell(cell?.value, cell?.text);
+        }),
+      ]),
+    )}
+    ${target === undefined ? undefined : html`<p class="note">${target}</p>`}
+    <figure class="curves">
+      <div class="head">
+        <h3>${chart.title}</h3>
+        ${logarithmicButton}
+      </div>
+      ${chartFrame(chart, "large")}
+    </figure>
   </section>`;
 }

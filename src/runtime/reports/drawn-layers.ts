@@ -22,9 +22,14 @@ export function drawnLayers(layers: readonly Layer[], table: ScaleTable): readon
     if (rows === undefined) rowsOf.set(row.layer, [row]);
     else rows.push(row);
   }
-  return layers.map(({ name, op, depth, connections }) => {
-    const rows = rowsOf.get(name) ?? [];
-    return { name: layerName(name, rows), op: oneLine(op), depth, connections, rows };
+  const names = new Set<string>();
+  return layers.map(({ name: node, op, depth, connections }) => {
+    const rows = rowsOf.get(node) ?? [];
+    const module = layerName(node, rows);
+    // A module may have several layers, as a stacked LSTM has, and a tied parameter is of several.
+    const name = names.has(module) ? `${module} (${oneLine(node)})` : module;
+    names.add(module);
+    return { name, op: oneLine(op), depth, connections, rows };
   });
 }
 

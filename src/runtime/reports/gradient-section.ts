@@ -14,7 +14,7 @@ export function gradientSection(norms: GradientNorms): Markup {
           The Euclidean norm of each layer’s gradient in the last step of an epoch, on a logarithmic scale.
         </p>
       </div>
-      <fieldset class="choice">
+      <fieldset class="choice" aria-label="What is shown">
         <input type="radio" name="measure" id="measure-gradient" checked /><label for="measure-gradient"
           >Gradient</label
         >
@@ -36,6 +36,8 @@ const WIDEST_CELL = 48;
 /** Narrower, it scrolls instead of becoming smaller. */
 const LEAST_WIDTH = 720;
 const COLORS = 20;
+/** The height of the line of epochs, above the rows: a long map is seen from its top. */
+const TICKS = 18;
 
 /** A heat map: a row for each layer, a column for each epoch, colours by the logarithm of the norm. */
 function heatMap(norms: GradientNorms, measure: "gradient" | "relative", label: string): Markup {
@@ -46,11 +48,8 @@ function heatMap(norms: GradientNorms, measure: "gradient" | "relative", label: 
   const span = Math.log(most / least);
   const colorOf = (value: number): number => {
     if (!Number.isFinite(value)) return NOT_FINITE;
-    return span > 0 && value > 0
-      ? Math.round((Math.log(value / least) / span) * (COLORS - 1))
-      : value > 0
-        ? COLORS - 1
-        : 0;
+    if (value <= 0) return 0;
+    return span > 0 ? Math.round((Math.log(value / least) / span) * (COLORS - 1)) : COLORS - 1;
   };
   const row = norms.layers.length > 40 ? 14 : 20;
   const names = norms.layers.map(({ name }) => shortened(name, LONGEST_NAME));
@@ -64,19 +63,15 @@ function heatMap(norms: GradientNorms, measure: "gradient" | "relative", label: 
       const of = paths.get(color) ?? [];
       // A little wider than the cell: browsers leave hairlines between exact ones.
       of.push(
-        `M${short(left + x * cell)} ${y * row}h${short(cell + (x + 1 < norms.epochs.length ? 0.3 : 0))}v${row - 1}H${short(left + x * cell)}z`,
+        `M${short(left + x * cell)} ${TICKS + y * row}h${short(cell + (x + 1 < norms.epochs.length ? 0.3 : 0))}v${row - 1}H${short(left + x * cell)}z`,
       );
       paths.set(color, of);
     }
   }
-  const [width, height] = [Math.ceil(left + cell * norms.epochs.length) + 14, norms.layers.length * row + 22];
+  const [width, height] = [Math.ceil(left + cell * norms.epochs.length) + 14, TICKS + norms.layers.length * row + 8];
   return html`<div class="heat" data-measure="${measure}">
     <p class="legend">
-      <span>${most === 0 ? "0" : brief(least, 2)}</span>
-      <svg width="${COLORS * 8}" height="12" aria-hidden="true">
-        ${Array.from({ length: COLORS }, (_, color) => html`<rect x="${color * 8}" width="8.5" height="12" ${shade(color)} />`)}
-      </svg>
-      <span>${brief(most, 2)}</span>
+      ${values.some((value) => Number.isFinite(value)) ? shadeLegend(least, most) : undefined}
       ${paths.has(NOT_FINITE) ? html`<span class="not-finite-key">not finite</span>` : undefined}
       <output class="readout"></output>
     </p>
@@ -91,15 +86,29 @@ function heatMap(norms: GradientNorms, measure: "gradient" | "relative", label: 
         data-left="${left}"
         data-cell="${short(cell)}"
         data-row="${row}"
+        data-top="${TICKS}"
       >
-        ${norms.layers.map(({ name }, y) => html`<text x="${left - 10}" y="${y * row + row / 2 + 3.5}" text-anchor="end" class="name"><title>${name}</title>${names[y]}</text>`)}
+        ${norms.layers.map(({ name }, y) => html`<text x="${left - 10}" y="${TICKS + y * row + row / 2 + 3.5}" text-anchor="end" class="name"><title>${name}</title>${names[y]}</text>`)}
         ${[...paths].map(([color, parts]) => html`<path ${shade(color)} d="${new Markup(parts.join(""))}" />`)}
         <g class="ticks">
-          ${epochTicks(norms.epochs, cell).map((index) => html`<text x="${short(left + (index + 0.5) * cell)}" y="${height - 6}" text-anchor="middle">${norms.epochs[index]}</text>`)}
+          <text x="${left - 10}" y="11" text-anchor="end">epoch</text>
+          ${epochTicks(norms.epochs, cell).map((index) => html`<text x="${short(left + (index + 0.5) * cell)}" y="11" text-anchor="middle">${norms.epochs[index]}</text>`)}
         </g>
       </svg>
     </div>
   </div>`;
+}
+
+/** The colours with the norms that they stand for; a single one where they are all equal. */
+function shadeLegend(least: number, most: number): Markup {
+  const colors = least < most ? COLORS : 1;
+  const square = (color: number) =>
+    html`<rect x="${color * 8}" width="8.5" height="12" ${shade(colors === 1 && most > 0 ? COLORS - 1 : color)} />`;
+  return html`${colors === 1 ? undefined : html`<span>${brief(least, 2)}</span>`}
+    <svg width="${colors * 8}" height="12" aria-hidden="true">
+      ${Array.from({ length: colors }, (_, color) => square(color))}
+    </svg>
+    <span>${brief(most, 2)}</span>`;
 }
 
 const NOT_FINITE = -1;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { brief, count, duration, significant } from "./numbers.js";
+import { brief, count, duration, percent, probability, significant } from "./numbers.js";
 
 it.each([
   [0, "0", "0"],
@@ -11,7 +11,7 @@ it.each([
   [0.0001, "0.0001000", "0.0001"],
   [4.12e-7, "4.120e-7", "4.12e-7"],
   [1e12, "1.000e+12", "1e+12"],
-  [Number.NaN, "NaN", "NaN"],
+  [Number.NaN, "n/a", "n/a"],
   [Number.NEGATIVE_INFINITY, "-Infinity", "-Infinity"],
 ])("%d has four significant digits: %s, or briefly %s", (value, full, short) => {
   expect(significant(value)).toBe(full);
@@ -31,3 +31,17 @@ it.each([
 ])("%d seconds are %s", (seconds, text) => expect(duration(seconds)).toBe(text));
 
 it("counts have separators", () => expect(count(1_234_567.8)).toBe("1,234,568"));
+
+it.each([
+  [2.068, "+2.07%"],
+  [-0.26, "-0.26%"],
+  [0, "0.00%"],
+  [Number.NaN, "n/a"],
+  [Number.POSITIVE_INFINITY, "n/a"],
+])("%d as a difference is %s", (value, text) => expect(percent(value)).toBe(text));
+
+it.each([
+  [0.02351, "0.024"],
+  [0.0009, "<0.001"],
+  [Number.NaN, "n/a"],
+])("%d as a probability is %s", (value, text) => expect(probability(value)).toBe(text));

@@ -7,9 +7,12 @@ export function count(value: number): string {
   return Number.isFinite(value) ? thousands.format(value) : String(value);
 }
 
-/** Four significant digits, zeros included, so that a changing number keeps its width: 0.4120, 12.35, 12346, 4.120e-7. */
+/**
+ * Four significant digits, zeros included, so that a changing number keeps its width: 0.4120, 12.35, 12346, 4.120e-7.
+ * "n/a" for what has no value, such as R² of equal targets.
+ */
 export function significant(value: number, digits = 4): string {
-  if (!Number.isFinite(value)) return String(value);
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "n/a" : String(value);
   if (value === 0) return "0";
   const rounded = Number(value.toPrecision(digits));
   const size = Math.abs(rounded);
@@ -21,6 +24,17 @@ export function significant(value: number, digits = 4): string {
 export function brief(value: number, digits = 4): string {
   const text = significant(value, digits);
   return text.includes(".") ? text.replace(/\.?0+(?=e|$)/, "") : text;
+}
+
+/** A difference: +2.07%, -0.26%. */
+export function percent(value: number): string {
+  return Number.isFinite(value) ? `${value > 0 ? "+" : ""}${value.toFixed(2)}%` : "n/a";
+}
+
+/** Of chance: 0.024, <0.001. */
+export function probability(p: number): string {
+  if (Number.isNaN(p)) return "n/a";
+  return p < 0.001 ? "<0.001" : p.toFixed(3);
 }
 
 /** 0.8 s, 12 s, 1 min 20 s, 2 h 5 min, 3 d 4 h. */

@@ -52,6 +52,23 @@ function logarithmicTicks(_chart, _axis, least, most) {
 /** @type {Map<PageElement, Chart>} */
 const drawn = new Map();
 let isPrinting = false;
+/** How lines are dashed, and what the legend calls it. */
+const dashes = [
+  { line: [], legend: "solid" },
+  { line: [7, 4], legend: "dashed" },
+  { line: [2, 3], legend: "dotted" },
+];
+
+/**
+ * Values without neighbours, which no line goes through.
+ * @param {readonly (number | null)[]} values
+ */
+function isolated(values) {
+  return [...values.keys()].filter(
+    (index) =>
+      (values[index] ?? null) !== null && [index - 1, index + 1].every((next) => (values[next] ?? null) === null),
+  );
+}
 
 /** @param {PageElement} target  @param {ChartDescription} description */
 function draw(target, description) {
@@ -110,6 +127,9 @@ function draw(target, description) {
         space: 60,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000],
         size: 30,
+        // Of a single epoch the axis goes from the one before to the one after.
+        values: (/** @type {unknown} */ _, /** @type {readonly number[]} */ ticks) =>
+          ticks.map((tick) => (tick < (epochs[0] ?? 1) || tick > last ? "" : String(tick))),
       },
       {
         ...axis,
@@ -128,11 +148,17 @@ function draw(target, description) {
         label: "epoch",
         value: (/** @type {unknown} */ _, /** @type {number | null} */ epoch) => String(epoch ?? last),
       },
-      ...series.map(({ label, color: name, values, isHidden }) => ({
+      ...series.map(({ label, color: name, dash = 0, values, isHidden }) => ({
         label,
         stroke: isHidden === true ? "transparent" : color(name),
         width: isHidden === true ? 0 : 1.75,
-        points: { show: epochs.length < 3 && isHidden !== true, size: 7 },
+        dash: dashes[dash % dashes.length]?.line,
+        points: {
+          show: isHidden !== true,
+          fill: color("paper"),
+          filter: () => (isHidden === true ? [] : isolated(values)),
+          size: 7,
+        },
         value: (
           /** @type {unknown} */ _,
           /** @type {number | null} */ value,
@@ -145,6 +171,12 @@ function draw(target, description) {
       series: [high + 1, low + 1],
       fill: paler(color(name), 20),
     })),
+    legend: {
+      markers: {
+        dash: (/** @type {unknown} */ _, /** @type {number} */ index) =>
+          dashes[(series[index - 1]?.dash ?? 0) % dashes.length]?.legend,
+      },
+    },
     cursor: { y: false, drag: { x: true, y: false }, points: { size: 7 } },
     hooks: { draw: [markBest] },
   };
@@ -171,6 +203,11 @@ function drawAll() {
   }
 }
 
+/** What has no number is below all that have. @param {string} key */
+function numberOf(key) {
+  return key === "" ? -Number.MAX_VALUE : Number(key);
+}
+
 /** Sorts by a column; once more in the other direction. Numbers come greatest first. @param {PageElement} header */
 function sortBy(header) {
   const table = header.closest("table");
@@ -190,7 +227,7 @@ function sortBy(header) {
   const direction = isAscending ? 1 : -1;
   rows.sort(
     (a, b) =>
-      direction * (isNumber ? Number(a.key) - Number(b.key) : a.key.localeCompare(b.key, "en", { numeric: true })),
+      direction * (isNumber ? numberOf(a.key) - numberOf(b.key) : a.key.localeCompare(b.key, "en", { numeric: true })),
   );
   body.append(...rows.map(({ row }) => row));
 }
@@ -201,14 +238,19 @@ function readHeatMap(map) {
   const drawing = map.querySelector("svg[data-cell]");
   const readout = map.querySelector("output");
   if (norms === undefined || drawing === null || readout === null) return;
-  const [left, cell, height] = [drawing.dataset["left"], drawing.dataset["cell"], drawing.dataset["row"]].map(Number);
+  const {
+    left = 0,
+    cell = 1,
+    row = 1,
+    top = 0,
+  } = Object.fromEntries(Object.entries(drawing.dataset).map(([name, value]) => [name, Number(value)]));
   const measure = map.dataset["measure"] === "relative" ? "relative" : "gradient";
   const viewWidth = Number(drawing.getAttribute("width"));
   drawing.addEventListener("pointermove", ({ clientX, clientY }) => {
     const box = drawing.getBoundingClientRect();
     const zoom = viewWidth / box.width;
-    const column = Math.floor(((clientX - box.left) * zoom - (left ?? 0)) / (cell ?? 1));
-    const layer = norms.layers[Math.floor(((clientY - box.top) * zoom) / (height ?? 1))];
+    const column = Math.floor(((clientX - box.left) * zoom - left) / cell);
+    const layer = norms.layers[Math.floor(((clientY - box.top) * zoom - top) / row)];
     const epoch = norms.epochs[column];
     const isOutside = layer === undefined || epoch === undefined;
     readout.textContent = isOutside ? "" : `${layer.name}, epoch ${epoch}: ${written(layer[measure][column])}`;
@@ -219,7 +261,7 @@ function readHeatMap(map) {
 }
 
 for (const button of document.querySelectorAll("[data-logarithmic]")) {
-  button.hidden = false;
+  button.hidden = button.closest("figure")?.querySelector(".chart") === null;
   button.addEventListener("click", () => {
     button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") === "true" ? "false" : "true");
     drawAll();

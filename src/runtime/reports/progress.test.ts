@@ -58,7 +58,7 @@ describe("a progress line", () => {
   });
 
   it("does not hide a loss that is no number", () => {
-    expect(line([startEvent(), progressEvent({ loss: Number.NaN })])).toContain("loss NaN");
+    expect(line([startEvent(), progressEvent({ loss: Number.NaN })])).toContain("loss n/a");
   });
 });
 
@@ -67,6 +67,7 @@ describe("an epoch's line", () => {
     expect(epochLine(epochEvent(2), 20)).toBe(
       "epoch  2/20  loss 0.3000  val 0.3250  rmse 0.4000  r² 0.8000  0.8 s  best",
     );
+    expect(epochLine(epochEvent(1, { metrics: { r2: Number.NaN } }), 20)).toContain("  r2 n/a  ");
     const { validationLoss: _, ...epoch } = epochEvent(20, { isBest: false, metrics: {}, seconds: 3725 });
     expect(epochLine(epoch, 20)).toBe("epoch 20/20  loss 0.03000  1 h 2 min");
     expect(epochLine(epoch, 20, { columns: 18 })).toBe("epoch 20/20  loss…");

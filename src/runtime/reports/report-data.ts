@@ -1,6 +1,6 @@
 import type { ScaleTable } from "../../passes/scaling/scale-table.js";
+import type { ComparisonResult } from "../comparison/comparison.js";
 import type { EpochEvent, TrainingEvent } from "../events.js";
-import type { Comparison } from "./comparison.js";
 import type { GradientNorms } from "./gradient-norms.js";
 
 /** What a report holds as JSON in its element `#data`: all numbers that it shows. */
@@ -10,7 +10,7 @@ export interface ReportData {
   readonly gradientNorms?: GradientNorms;
   readonly table: ScaleTable;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly comparison?: Omit<Comparison, "curves">;
+  readonly comparison?: ComparisonResult;
 }
 
 /** Curves over epochs. */
@@ -29,6 +29,8 @@ export interface ChartSeries {
   readonly label: string;
   /** The name of one of the report's colours. */
   readonly color: string;
+  /** Which of the kinds of dashes; 0 and by default none. */
+  readonly dash?: number;
   /** null where there is no finite number. */
   readonly values: readonly (number | null)[];
   /** Only bounds a band. */

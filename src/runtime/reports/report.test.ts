@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { epochEvent, startEvent } from "./testing/events.js";
-import { comparison, reportInput } from "./testing/reports.js";
+import { sampleStandardDeviation } from "../statistics.js";
+import { comparison, comparisonOf, reportInput } from "./testing/reports.js";
 import { report } from "./report.js";
 import type { ReportData } from "./report-data.js";
 
-const withoutEnd = new Set(["meta", "link", "input", "br"]);
+const withoutEnd = new Set(["meta", "link", "input", "wbr"]);
 
 /** Elements of a page in their order. Fails for one that is not closed where it should be. */
 function elements(page: string): readonly { readonly tag: string; readonly attributes: string }[] {
@@ -32,6 +33,8 @@ function dataOf(page: string): ReportData {
   const start = page.indexOf(">", page.indexOf('id="data"')) + 1;
   return JSON.parse(page.slice(start, page.indexOf("</script>", start))) as ReportData;
 }
+
+const closeTo = (value: number): unknown => expect.closeTo(value, 12);
 
 /** The page without what the installation adds to it: the texts that come from the run. */
 const ownText = (page: string) => page.replaceAll(/<(style|script)[^>]*>[^]*?<\/\1>/g, "");
@@ -72,7 +75,7 @@ describe("a report", () => {
     const input = reportInput("mlp.torchscript", 4, { comparison });
     const { charts, gradientNorms, table, settings, comparison: compared, title } = dataOf(report(input));
     expect({ table, settings, title }).toEqual({ table: input.table, settings: input.settings, title: input.title });
-    expect(compared).toEqual({ verdict: comparison.verdict, columns: comparison.columns, rows: comparison.rows });
+    expect(compared?.verdict).toEqual(comparison.verdict);
     expect(charts.map(({ id }) => id)).toEqual(["loss", "metric-0", "metric-1", "learning-rate", "comparison"]);
     expect(charts[0]).toMatchObject({
       epochs: [1, 2, 3, 4],
@@ -80,15 +83,22 @@ describe("a report", () => {
       series: [{ values: [0.6, 0.3, 0.6 / 3, 0.15] }, {}],
     });
     expect(charts[2]).toMatchObject({ title: "r²", series: [{ values: [0.6, 0.8, 1 - 0.4 / 3, 0.9] }] });
+    const deviation = sampleStandardDeviation([0.4, 0.38, 0.39]);
     expect(charts[4]).toMatchObject({
       epochs: [1, 2, 3],
       series: [
-        { label: "adam" },
-        { label: "multiplicative", values: [1, 0.45, null] },
-        { values: [0.9, 0.4, 0.3] },
+        { label: "adam", values: [1.56, 0.78, 0.39].map(closeTo) },
+        // The mean of the runs that came to a number.
+        { label: "multiplicative", values: [1.54, 0.77, 0.385].map(closeTo) },
+        { values: [4, 2, 1].map((times) => closeTo(times * (0.39 - deviation))) },
+        { values: [4, 2, 1].map((times) => closeTo(times * (0.39 + deviation))) },
+        {},
         {},
       ],
-      bands: [{ low: 2, high: 3 }],
+      bands: [
+        { low: 2, high: 3 },
+        { low: 4, high: 5 },
+      ],
     });
     expect(gradientNorms?.layers.map(({ name }) => name)).toEqual(["fc1", "fc2", "fc3"]);
     expect(gradientNorms?.epochs).toEqual([1, 2, 3, 4]);
@@ -104,6 +114,41 @@ describe("a report", () => {
     ];
     const [loss] = dataOf(report(reportInput("mlp.torchscript", 0, { events }))).charts;
     expect(loss).toMatchObject({ epochs: [1, 2, 3, 4], best: 2, series: [{ values: [0.6, 0.3, null, 0.1] }, {}] });
+  });
+
+  it("says in words where there is nothing to draw, and what has no value", () => {
+    const events = [1, 2].map((epoch) =>
+      epochEvent(epoch, { loss: Number.NaN, validationLoss: Number.NaN, metrics: { r2: Number.NaN }, isBest: false }),
+    );
+    const page = report(reportInput("mlp.torchscript", 0, { events }));
+    expect(page.match(/No value in any epoch/g)).toHaveLength(2);
+    expect(page.match(/data-chart="/g)).toHaveLength(1);
+    expect(ownText(page)).toContain(">n/a<");
+    expect(ownText(page)).not.toMatch(/undefined|NaN|Infinity</);
+  });
+
+  it("tells the layers of one module apart", () => {
+    const { layers } = dataOf(report(reportInput("lstm_classifier.torchscript", 1))).gradientNorms ?? expect.fail();
+    expect(layers.map(({ name }) => name)).toEqual(["embedding", "lstm", "lstm (/lstm/LSTM_1)", "fc"]);
+  });
+
+  it("writes settings in words", () => {
+    const settings = {
+      learningRate: 0.1,
+      schedule: { name: "cosine", warmUp: { steps: 10 } },
+      loss: [{ name: "mse" }],
+    };
+    const page = report(reportInput("mlp.torchscript", 0, { settings })).replaceAll(/\s+/g, " ");
+    expect(page).toContain("<dt>learning rate</dt> <dd>0.1</dd>");
+    expect(page).toContain("<dt>schedule</dt> <dd>cosine, warm up steps 10</dd>");
+    expect(page).toContain("<dt>loss</dt> <dd>mse</dd>");
+  });
+
+  it("compares many variants without bands, in lines that differ", () => {
+    const many = Object.fromEntries(Array.from({ length: 14 }, (_, index) => [`variant ${index}`, [1, 2]]));
+    const { charts } = dataOf(report(reportInput("mlp.torchscript", 0, { comparison: comparisonOf(many) })));
+    expect(charts[0]?.bands).toEqual([]);
+    expect(new Set(charts[0]?.series.map(({ color, dash }) => `${color} ${dash}`)).size).toBe(14);
   });
 
   it("repeats a warning once", () => {
@@ -136,7 +181,7 @@ describe("a report", () => {
           frameworkName: row.depth === 0 ? null : rename(row.name),
         })),
       },
-      comparison: { verdict: hostile, columns: [hostile, hostile], rows: [[hostile, hostile]] },
+      comparison: comparisonOf({ adam: [1, 2], [hostile]: [1, 2] }, hostile),
     });
     const all = elements(page);
     expect(all.filter(({ tag }) => tag === "script")).toHaveLength(3);

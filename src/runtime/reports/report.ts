@@ -3,9 +3,10 @@ import { createRequire } from "node:module";
 import { oneLine } from "../../graph/errors.js";
 import type { ScaleTable } from "../../passes/scaling/scale-table.js";
 import type { Layer } from "../../passes/structure/layers.js";
+import type { ComparisonResult } from "../comparison/comparison.js";
 import type { TrainingEvent } from "../events.js";
 import { architectureSection } from "./architecture-section.js";
-import { type Comparison, comparisonChart } from "./comparison.js";
+import { comparisonChart } from "./comparison-chart.js";
 import { comparisonSection } from "./comparison-section.js";
 import { drawnLayers } from "./drawn-layers.js";
 import { gradientNormsByLayer } from "./gradient-norms.js";
@@ -29,7 +30,7 @@ export interface ReportInput {
   readonly layers: readonly Layer[];
   /** By name, as the person knows them. */
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly comparison?: Comparison;
+  readonly comparison?: ComparisonResult;
 }
 
 /**
@@ -46,16 +47,14 @@ export function report({ title, events, table, layers, settings, comparison }: R
     drawn.map(({ name, rows }) => ({ name, parameters: rows.map((row) => row.name) })),
   );
   const charts = runCharts(epochs);
-  const compared = comparison?.curves === undefined ? undefined : comparisonChart(comparison.curves);
+  const compared = comparison === undefined ? undefined : comparisonChart(comparison);
   const data: ReportData = {
     title,
     charts: [...charts, ...(compared === undefined ? [] : [compared])],
     ...(norms.layers.length === 0 ? {} : { gradientNorms: norms }),
     table,
     settings,
-    ...(comparison === undefined
-      ? {}
-      : { comparison: { verdict: comparison.verdict, columns: comparison.columns, rows: comparison.rows } }),
+    ...(comparison && { comparison }),
   };
   const { plot, plotStyle, script } = assets();
   const page = html`<!doctype html>
@@ -81,8 +80,8 @@ export function report({ title, events, table, layers, settings, comparison }: R
           ${keyFigures(epochs, events, table)} ${warningList(events)}
         </header>
         <main>
-          ${comparison === undefined ? undefined : comparisonSection(comparison, compared)}
-          ${runSection(epochs, charts)} ${architectureSection(drawn, layers, colors, table)}
+          ${comparison && compared && comparisonSection(comparison, compared)} ${runSection(epochs, charts)}
+          ${architectureSection(drawn, layers, colors, table)}
           ${norms.layers.length === 0 ? undefined : gradientSection(norms)} ${scaleSection(table, drawn, colors)}
           ${settingsSection(settings)}
         </main>
@@ -111,14 +110,8 @@ function warningList(events: readonly TrainingEvent[]): Markup | undefined {
   </ul>`;
 }
 
-function aboutModel({ model, strategy }: ScaleTable): string {
-  const normalized = strategy.normalized ? ", normalized" : "";
-  const scaling =
-    strategy.name === "none"
-      ? "all scales 1 (plain Adam)"
-      : `strategy ${strategy.name}, γ = ${strategy.gamma}, convention ${strategy.convention}${normalized}`;
-  const facts = [model.file, model.producer, `opset ${model.opset}`, scaling];
-  return facts
+function aboutModel({ model }: ScaleTable): string {
+  return [model.file, model.producer, `opset ${model.opset}`]
     .map(oneLine)
     .filter((fact) => fact !== "")
     .join(" · ");

@@ -1,7 +1,7 @@
 import type { EpochEvent } from "../events.js";
-import { html, type Markup } from "./markup.js";
-import { brief, count } from "./numbers.js";
-import { chartFrame, heading, logarithmicButton } from "./page-parts.js";
+import { html, Markup } from "./markup.js";
+import { brief } from "./numbers.js";
+import { chartFrame, logarithmicButton, numberCell, sortableTable } from "./page-parts.js";
 import type { ChartDescription } from "./report-data.js";
 
 /** The curves of a run, and its epochs as a table. */
@@ -44,26 +44,14 @@ function epochTable(epochs: readonly EpochEvent[]): Markup {
     epoch.learningRate,
     epoch.seconds,
   ]);
-  const text = (value: number | undefined) =>
-    value === undefined ? "–" : Number.isInteger(value) ? count(value) : brief(value, 5);
-  return html`<details>
+  const cells = (value: number | undefined) =>
+    numberCell(value, value === undefined || Number.isInteger(value) ? undefined : brief(value, 5));
+  return html`<details ${epochs.length === 1 ? new Markup("open") : undefined}>
     <summary>Epochs as a table</summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="Epochs">
-      <table>
-        <thead>
-          <tr>
-            ${columns.map((name) => heading(name, true))}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows.map(
-            (row) =>
-              html`<tr>
-                ${row.map((value) => html`<td class="number" data-value="${value}">${text(value)}</td>`)}
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${sortableTable(
+      "Epochs",
+      columns.map((name) => [name, true]),
+      rows.map((row) => row.map(cells)),
+    )}
   </details>`;
 }

@@ -2,8 +2,8 @@ import { oneLine } from "../../graph/errors.js";
 import type { ScaleTable, ScaleTableRow } from "../../passes/scaling/scale-table.js";
 import { type DrawnLayer, parameterName } from "./drawn-layers.js";
 import { html, type Markup } from "./markup.js";
-import { brief, count } from "./numbers.js";
-import { heading } from "./page-parts.js";
+import { brief } from "./numbers.js";
+import { numberCell, sortableTable } from "./page-parts.js";
 import type { ScaleColors } from "./scale-colors.js";
 
 /** More rows than these can be searched. */
@@ -24,37 +24,33 @@ export function scaleSection(table: ScaleTable, drawn: readonly DrawnLayer[], co
   // By layer, what has no kernel has no count; by parameter, a bias counts as 0.
   const connectionsOf = ({ connections }: ScaleTableRow) =>
     connections > 0 || table.strategy.convention !== "layer" ? connections : undefined;
-  const number = (value: number | undefined): Markup =>
-    html`<td class="number" data-value="${value ?? -1}">${value === undefined ? "–" : count(value)}</td>`;
   return html`<section aria-labelledby="scales-title">
     <div class="head">
       <h2 id="scales-title">Scales</h2>
       ${table.parameters.length > MANY_ROWS ? html`<input type="search" placeholder="Find a parameter" aria-label="Find a parameter" hidden />` : undefined}
     </div>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="scales-title">
-      <table id="scales">
-        <thead>
-          <tr>
-            ${columns.map(([name, isNumber]) => heading(name, isNumber))}
-          </tr>
-        </thead>
-        <tbody>
-          ${table.parameters.map(
-            (row) =>
-              html`<tr>
-                <th scope="row" class="code long" title="${oneLine(row.name)}">${parameterName(row)}</th>
-                <td class="number" data-value="${row.scale}">
-                  <span ${colors.of(row.scale)}></span>${brief(row.scale)}
-                </td>
-                <td>${row.role}${row.uses > 1 ? ` ×${row.uses}` : ""}</td>
-                <td class="code">${row.shape.join("×")}</td>
-                ${[row.elements, connectionsOf(row), row.depth, row.fanIn, row.fanOut].map(number)}
-                <td>${oneLine(row.op)}</td>
-                <td class="code long" title="${oneLine(row.layer)}">${layerNames.get(row) ?? oneLine(row.layer)}</td>
-              </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
+    ${sortableTable(
+      "Scales",
+      columns,
+      table.parameters.map((row) => [
+        html`<th scope="row" class="code long" title="${oneLine(row.name)}">${breakable(parameterName(row))}</th>`,
+        html`<td class="number" data-value="${row.scale}">
+          <span ${colors.of(row.scale)}></span>${brief(row.scale)}
+        </td>`,
+        html`<td>${row.role}${row.uses > 1 ? ` ×${row.uses}` : ""}</td>`,
+        html`<td class="code">${row.shape.join("×")}</td>`,
+        ...[row.elements, connectionsOf(row), row.depth, row.fanIn, row.fanOut].map((value) => numberCell(value)),
+        html`<td>${oneLine(row.op)}</td>`,
+        html`<td class="code long" title="${oneLine(row.layer)}">
+          ${breakable(layerNames.get(row) ?? oneLine(row.layer))}
+        </td>`,
+      ]),
+      "scales",
+    )}
   </section>`;
+}
+
+/** A name whose parts may stand on several lines. */
+function breakable(name: string): Markup {
+  return html`${name.split(/(?<=[./])/).map((part, index) => (index === 0 ? part : html`<wbr />${part}`))}`;
 }

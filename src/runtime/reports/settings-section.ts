@@ -10,7 +10,7 @@ export function settingsSection(settings: Readonly<Record<string, unknown>>): Ma
       ${entries.map(
         ([name, value]) =>
           html`<div>
-            <dt>${name}</dt>
+            <dt>${inWords(name)}</dt>
             <dd>${settingText(value)}</dd>
           </div>`,
       )}
@@ -18,13 +18,19 @@ export function settingsSection(settings: Readonly<Record<string, unknown>>): Ma
   </section>`;
 }
 
-function settingText(value: unknown): string {
-  if (value === null) return "–";
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value)) return value.length === 0 ? "–" : value.map((item) => plainText(item)).join(", ");
-  return plainText(value);
+/** Names of options in programs, such as batchSize. */
+function inWords(name: string): string {
+  return name.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-function plainText(value: unknown): string {
-  return typeof value === "string" ? value : typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "–");
+function settingText(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.length === 0 ? "–" : value.map(settingText).join(", ");
+  if (typeof value === "string") return value;
+  if (typeof value !== "object") return JSON.stringify(value) ?? "–";
+  // What has a name is called by it: "cosine, warmup 100".
+  return Object.entries(value)
+    .map(([name, part]) => (name === "name" ? settingText(part) : `${inWords(name)} ${settingText(part)}`))
+    .join(", ");
 }

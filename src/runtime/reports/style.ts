@@ -3,17 +3,17 @@ export const style = `
 :root, .on-paper {
   color-scheme: light;
   --paper: #ffffff; --raised: #f7f8f9; --ink: #1c2128; --muted: #68727f; --rule: #e3e6ea; --faint: #eff1f3;
-  --accent: #3451b2; --training: #98a2b0; --best: #68727f;
+  --accent: #3451b2; --training: #7f8a98; --best: #68727f;
   --neutral: #eceef0; --above: #f2a65a; --below: #79b2ea; --edge: #1c212826;
   --heat-low: #f1f2f6; --heat-high: #33308c; --alarm: #d92d20;
-  --series-1: #68727f; --series-2: #3451b2; --series-3: #c2571a; --series-4: #14866d; --series-5: #a23b85; --series-6: #8a6d00;
+  --series-1: #68727f; --series-2: #3451b2; --series-3: #bd5418; --series-4: #13816a; --series-5: #a23b85; --series-6: #8a6d00;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root:not(.on-paper) {
     color-scheme: dark;
     --paper: #14171c; --raised: #1b1f26; --ink: #e4e7eb; --muted: #98a2ae; --rule: #2b313a; --faint: #20252c;
     --accent: #93a9ff; --training: #737e8c; --best: #98a2ae;
-    --neutral: #2a3038; --above: #a5591a; --below: #2669ad; --edge: #ffffff1f;
+    --neutral: #2a3038; --above: #99521a; --below: #2669ad; --edge: #ffffff1f;
     --heat-low: #1f232b; --heat-high: #b6b4ff; --alarm: #ff6b5e;
     --series-1: #98a2ae; --series-2: #93a9ff; --series-3: #f0955a; --series-4: #4fc3a5; --series-5: #e08bc8; --series-6: #d6b656;
   }
@@ -57,7 +57,7 @@ figure > h3 { margin-bottom: 8px; }
 .u-legend th { font-weight: 400; }
 .u-legend .u-series:first-child .u-marker { display: none; }
 .u-legend .u-value { color: var(--ink); min-width: 56px; }
-.u-legend .u-marker { width: 14px; height: 0; border-width: 3px 0 0 !important; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
+.u-legend .u-marker { width: 16px; height: 0; border-width: 3px 0 0 !important; margin-right: 6px; vertical-align: middle; }
 .u-inline tr { margin-right: 14px; }
 .u-select { background: color-mix(in oklab, var(--accent) 12%, transparent); }
 .u-hz .u-cursor-x { border-right: 1px solid var(--muted); opacity: 0.5; }
@@ -87,7 +87,6 @@ svg text { fill: var(--ink); font-family: ui-monospace, SFMono-Regular, Menlo, C
 .architecture .wires path { fill: none; stroke: var(--muted); stroke-width: 1.25; opacity: 0.65; }
 .architecture .join circle { fill: var(--paper); stroke: var(--muted); stroke-width: 1.25; } .architecture .join path { fill: none; stroke: var(--muted); stroke-width: 1.5; }
 .architecture .name { font-weight: 600; }
-.architecture .facts { opacity: 0.85; }
 .architecture .depths text { fill: var(--muted); font-size: 11px; text-anchor: end; dominant-baseline: central; }
 .roomy text { font-size: 11.5px; } .roomy .name, .roomy .scale { font-size: 13px; }
 .compact text { font-size: 11px; } .compact .name, .compact .scale { font-size: 12px; }
@@ -106,7 +105,7 @@ section:has(#measure-gradient:checked) .heat[data-measure="relative"], section:h
 .scroll tbody th { font-weight: 400; }
 .scroll .number { text-align: right; }
 .code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace; font-size: 12.5px; }
-.long { max-width: 250px; overflow: hidden; text-overflow: ellipsis; }
+.scroll .long { min-width: 130px; white-space: normal; overflow-wrap: anywhere; } .scroll th.long { min-width: 220px; }
 thead button { border: 0; background: none; padding: 0; font-weight: 500; white-space: nowrap; }
 thead button:hover { background: none; color: var(--ink); }
 thead button { position: relative; }
@@ -115,7 +114,8 @@ thead .number button::after { left: auto; right: calc(100% + 1px); }
 th[aria-sort] button { color: var(--ink); } th[aria-sort] button::after { visibility: visible; }
 th[aria-sort="ascending"] button::after { content: "↑"; }
 td .scaled { display: inline-block; width: 10px; height: 10px; border-radius: 3px; background: var(--mixed); box-shadow: inset 0 0 0 1px var(--edge); margin-right: 8px; }
-.verdict { font-size: 17px; line-height: 1.5; max-width: 70ch; margin-bottom: 22px; }
+.verdict { font-size: 17px; line-height: 1.5; max-width: 70ch; margin-bottom: 22px; overflow-wrap: anywhere; } .verdict p + p { margin-top: 8px; }
+.curves { margin-top: 32px; }
 details { margin-top: 24px; }
 summary { cursor: pointer; color: var(--muted); font-size: 13.5px; margin-bottom: 10px; width: fit-content; }
 .settings { columns: 2; column-gap: 48px; font-size: 13.5px; margin: 0; }
@@ -138,7 +138,7 @@ summary { cursor: pointer; color: var(--muted); font-size: 13.5px; margin-bottom
   thead button::after { display: none; }
   .scroll thead th { position: static; }
   .head, h2, h3 { break-after: avoid; } figure, tr, .figures { break-inside: avoid; }
-  .scroll :is(th, td) { padding: 3px 6px; } .scroll table { font-size: 8pt; } .code { font-size: 7.5pt; } .long { max-width: 190px; }
+  .scroll :is(th, td) { padding: 3px 6px; } .scroll table { font-size: 8pt; } .code { font-size: 7.5pt; } .scroll .long { min-width: 0; }
   section { padding-top: 28px; }
 }
 `;

@@ -137,7 +137,9 @@ describe("a TensorBoard event file", () => {
   it("that cannot be written is the user's to settle", () => {
     const file = join(temporaryFolder(), "file");
     writeFileSync(file, "");
-    expect(() => new TensorBoardLog(file, clock)).toThrow(InputError);
+    const made = () => new TensorBoardLog(file, clock);
+    expect(made).toThrow(InputError);
+    expect(made).toThrow(`${file}: cannot be written: it is a file; choose another folder`);
     expect(() => new TensorBoardLog(join(file, "runs"), clock)).toThrow(/cannot be written: .*choose another folder/);
   });
 });

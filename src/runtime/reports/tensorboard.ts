@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import crc32c from "crc-32/crc32c.js";
 import { Writer } from "protobufjs/minimal.js";
 import { InputError, isSystemError, systemReason } from "../../graph/errors.js";
@@ -74,7 +74,10 @@ export class TensorBoardLog {
       return action();
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      throw new InputError(this.file, `cannot be written: ${systemReason(error)}`, "choose another folder");
+      // Only the folder itself can be there already: files get names that are not.
+      const [where, reason] =
+        error.code === "EEXIST" ? [dirname(this.file), "it is a file"] : [this.file, systemReason(error)];
+      throw new InputError(where, `cannot be written: ${reason}`, "choose another folder");
     }
   }
 }

@@ -9,6 +9,7 @@ import type { TrainingEvent } from "../events.js";
 import { train } from "../train.js";
 import type { TrainingData, TrainOptions } from "../train-options.js";
 import type { TrainingResult } from "../training-result.js";
+import type { HostTensor } from "../host-tensor.js";
 import type { Values } from "../training-state.js";
 
 /** Numbers in [-1, 1) that are the same every time. */
@@ -97,7 +98,7 @@ export async function trained(model: Model, data: TrainingData, options: TrainOp
 }
 
 /** Values to the last bit, as text. */
-export function bitsOf(values: Values): Readonly<Record<string, string>> {
+export function bitsOf(values: ReadonlyMap<string, HostTensor>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     [...values].map(([name, { type, data, dims }]) => {
       if (type === "string") throw new Error("no training makes text");

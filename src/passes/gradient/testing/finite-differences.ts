@@ -5,7 +5,7 @@ import type { Model, Node } from "../../../graph/model.js";
 import { Operators } from "../../../graph/operators.js";
 import { standardModel } from "../../../graph/standard-model.js";
 import { numberTensor } from "../../../graph/tensor.js";
-import { type PlainTensor, runModel } from "../../../graph/testing/run-model.js";
+import { openModel, type PlainTensor, runModel } from "../../../graph/testing/run-model.js";
 import { decompose } from "../../decompose/index.js";
 import { differentiate } from "../differentiate.js";
 import type { OperatorCase } from "./operator-case.js";
@@ -60,29 +60,33 @@ async function agreementIn(
         return [[`input${index}`, { dataType: concrete(input.dataType, type), shape: input.shape, values }]];
       }),
     );
-  const forward = operatorModel(operatorCase, type);
-  const outputs = await runModel(forward, feedsAt(0));
-  const cotangents = new Map<string, PlainTensor>();
-  for (const [name, output] of Object.entries(outputs)) {
-    if (isFloatingPoint(output.dataType))
-      cotangents.set(name, { ...output, values: output.values.map(() => random()) });
+  const forward = await openModel(operatorModel(operatorCase, type));
+  try {
+    const outputs = await forward.run(feedsAt(0));
+    const cotangents = new Map<string, PlainTensor>();
+    for (const [name, output] of Object.entries(outputs)) {
+      if (isFloatingPoint(output.dataType))
+        cotangents.set(name, { ...output, values: output.values.map(() => random()) });
+    }
+    const lossAt = async (step: number) => {
+      const found = await forward.run(feedsAt(step));
+      return [...cotangents].reduce((sum, [name, { values }]) => sum + dot(found[name]?.values ?? [], values), 0);
+    };
+    const seeds = [...cotangents].map(([name, tensor]) => [`cotangent of ${name}`, tensor] as const);
+    const gradients = await runModel(gradientModel(operatorCase, type, cotangents), {
+      ...feedsAt(0),
+      ...Object.fromEntries(seeds),
+    });
+    const compiled = directions.reduce(
+      (sum, direction, index) => sum + dot(gradients[`input${index}.grad`]?.values ?? [], direction),
+      0,
+    );
+    const { step, tolerance } = precision[type];
+    const measured = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+    return { compiled, measured, tolerance: tolerance * Math.max(1, Math.abs(measured), Math.abs(compiled)) };
+  } finally {
+    await forward.close();
   }
-  const lossAt = async (step: number) => {
-    const found = await runModel(forward, feedsAt(step));
-    return [...cotangents].reduce((sum, [name, { values }]) => sum + dot(found[name]?.values ?? [], values), 0);
-  };
-  const seeds = [...cotangents].map(([name, tensor]) => [`cotangent of ${name}`, tensor] as const);
-  const gradients = await runModel(gradientModel(operatorCase, type, cotangents), {
-    ...feedsAt(0),
-    ...Object.fromEntries(seeds),
-  });
-  const compiled = directions.reduce(
-    (sum, direction, index) => sum + dot(gradients[`input${index}.grad`]?.values ?? [], direction),
-    0,
-  );
-  const { step, tolerance } = precision[type];
-  const measured = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
-  return { compiled, measured, tolerance: tolerance * Math.max(1, Math.abs(measured), Math.abs(compiled)) };
 }
 
 function concrete(dataType: DataType | "float", type: "float64" | "float32"): DataType {

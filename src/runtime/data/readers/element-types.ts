@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { endianness } from "node:os";
+import { fromFloat16 } from "../../../graph/half-precision.js";
 import type { SourceColumn, SourceValues } from "../source.js";
 
 /** How the elements of an array lie in a file, and what they are read as. */
@@ -65,7 +66,7 @@ export function numberType(code: NumberCode, order: "little" | "big"): ElementTy
     case "u8":
       return { size, kind: "int64", decode: (bytes) => safeIntegers(signed(new BigUint64Array(native(bytes)))) };
     case "f2":
-      return float32((buffer) => Float32Array.from(new Uint16Array(buffer), halfPrecision));
+      return float32((buffer) => Float32Array.from(new Uint16Array(buffer), fromFloat16));
     case "f4":
       return {
         size,
@@ -158,14 +159,4 @@ function signed(values: BigUint64Array): BigInt64Array {
   const wrong = values.findIndex((value) => value > 0x7fff_ffff_ffff_ffffn);
   if (wrong !== -1) throw new NoSuchValue(wrong, `holds ${values[wrong]}, which is too large for a 64-bit integer`);
   return new BigInt64Array(values.buffer, values.byteOffset, values.length);
-}
-
-/** IEEE 754 binary16 from its bits. */
-function halfPrecision(bits: number): number {
-  const sign = bits >> 15 === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -14,6 +14,8 @@ export interface ColumnChunk {
   readonly repetition: number;
   /** Whether values are booleans: their runs have no width written before them. */
   readonly boolean: boolean;
+  /** Bytes that all pages together may have, unpacked. */
+  readonly mostBytes: number;
 }
 
 /** A page that cannot be what it says it is. */
@@ -37,6 +39,7 @@ export function unpackedPages(bytes: Uint8Array, column: ColumnChunk): readonly 
   const unpacked: Uint8Array[] = [];
   let offset = 0;
   let seen = 0;
+  let total = 0;
   // A last byte alone is no page: the decoding library stops there, too.
   while (offset < bytes.length - 1 && (column.repetition > 0 || seen < column.values)) {
     const { fields, end } = readThrift(bytes, offset);
@@ -44,6 +47,8 @@ export function unpackedPages(bytes: Uint8Array, column: ColumnChunk): readonly 
     const packedSize = integer(fields, 3);
     if (packedSize > bytes.length - end) throw new PageError("a page ends after its column");
     if (size > LARGEST_PAGE) throw new PageError(`a page declares ${size} bytes, which is too many`);
+    total += size;
+    if (total > column.mostBytes) throw new PageError(`its pages declare more than ${column.mostBytes} bytes`);
     const packed = bytes.subarray(end, end + packedSize);
     offset = end + packedSize;
     const unpack = (part: Uint8Array, length: number): Uint8Array => {
@@ -241,6 +246,10 @@ function lowBits(bytes: Uint8Array, bit: number, width: number): number {
   return width >= 32 ? value % 2 ** 32 : value % 2 ** width;
 }
 
+/**
+ * What is written in JavaScript is stopped when it takes too long: damaged bytes send its Zstandard round for ever (a
+ * table of weights without bits) and its LZ4 back to where it was (a negative length). The others are bounded.
+ */
 function decompressed(bytes: Uint8Array, length: number, codec: CompressionCodec): Uint8Array {
   if (length === 0) return new Uint8Array(0);
   switch (codec) {

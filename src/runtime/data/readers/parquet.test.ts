@@ -147,7 +147,8 @@ describe("pages that declare what cannot be", () => {
   /** A data page of the first version: type, sizes, then the header of values, encoding and levels' encodings as field 5. */
   const page = (values: number, encoding: number, data: number[], size = data.length): Uint8Array =>
     Uint8Array.from([...integers(0, size, data.length), 0x2c, ...integers(values, encoding, 3, 3), 0, 0, ...data]);
-  const column = { codec: "UNCOMPRESSED", values: 8, definition: 0, repetition: 0, boolean: false } as const;
+  const levels = { definition: 0, repetition: 0, boolean: false };
+  const column = { codec: "UNCOMPRESSED", values: 8, mostBytes: 2 ** 20, ...levels } as const;
 
   test("a page as it should be is taken", () => {
     expect(unpackedPages(page(8, 8, [1, 16, 1]), column)).toEqual([]);
@@ -165,6 +166,14 @@ describe("pages that declare what cannot be", () => {
     ["no header", Uint8Array.of(0x15, 0, 0, 0), "a header that cannot be"],
   ] as const)("%s", ([, bytes, message]) => {
     expect(() => unpackedPages(bytes, column)).toThrow(message);
+  });
+
+  test("many pages without values", () => {
+    // Each of them little once it is packed.
+    const zeros = page(0, 0, [...gzipSync(new Uint8Array(2 ** 19))], 2 ** 19);
+    const bytes = (count: number) => Buffer.concat(Array.from({ length: count }, () => zeros));
+    expect(unpackedPages(bytes(2), { ...column, codec: "GZIP" }).length).toBe(2);
+    expect(() => unpackedPages(bytes(3), { ...column, codec: "GZIP" })).toThrow("declare more than 1048576 bytes");
   });
 
   test("little bytes that stand for very many", () => {

@@ -204,9 +204,8 @@ async function decodedColumn(
     }
     const { start, bytes } = columnBytes(content, meta, where);
     const { definition, repetition, boolean } = column;
-    const pages = unpackedPages(bytes, { codec: meta.codec, values, definition, repetition, boolean })[
-      Symbol.iterator
-    ]();
+    const limits = { values, mostBytes: LARGEST_COLUMN };
+    const pages = unpackedPages(bytes, { codec: meta.codec, definition, repetition, boolean, ...limits }).values();
     const unpacked = (): Uint8Array => pages.next().value ?? new Uint8Array(0);
     const parts: ArrayLike<unknown>[] = [];
     await parquetRead({

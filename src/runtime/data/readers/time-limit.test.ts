@@ -1,3 +1,6 @@
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { TimeLimitError, withinTime } from "./time-limit.js";
 
@@ -18,4 +21,13 @@ test("what does not end is stopped", () => {
       for (;;);
     }),
   ).toThrow(TimeLimitError);
+});
+
+test("nothing of what ran is kept", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const reference = new WeakRef(withinTime(60_000, () => new Uint8Array(8)));
+  await setImmediate();
+  collect();
+  expect(reference.deref()).toBeUndefined();
 });

@@ -20,7 +20,7 @@ export function memorySource(label: string, columns: Readonly<Record<string, Mem
   return {
     label,
     columns: described.map(({ name, kind, shape }) => ({ name, kind, shape })),
-    describe: (row) => `row ${row + 2}`,
+    describe: (row) => `${label}, row ${row + 2}`,
     // oxlint-disable-next-line typescript/require-await -- what it has is at hand
     async *chunks() {
       for (let start = 0; start < rows; start += chunkRows) {

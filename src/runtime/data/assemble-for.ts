@@ -1,0 +1,25 @@
+import { type Contract, lossesOf } from "../../passes/training/contract.js";
+import { assemble, type AssembledData, type AssembleOptions } from "./assemble.js";
+import { classCountsOf } from "./class-counts.js";
+import type { DataDescription } from "./description.js";
+import type { Source } from "./source.js";
+
+/**
+ * {@link assemble} for a training: with its inputs, and with the classes that its losses know.
+ * @param contract of the training's graphs, `gradient` among them
+ * @throws InputError with file, row and column for data that do not fit
+ */
+export function assembleFor(
+  contract: Pick<Contract, "artifacts" | "loss">,
+  sources: readonly Source[],
+  description: DataDescription = {},
+  options: AssembleOptions = {},
+): Promise<AssembledData> {
+  const ignoreIndex = lossesOf(contract.loss).find((loss) => loss.ignoreIndex !== undefined)?.ignoreIndex;
+  return assemble(
+    contract.artifacts.gradient?.inputs ?? [],
+    sources,
+    { classes: classCountsOf(contract), ...(ignoreIndex === undefined ? {} : { ignoreIndex }), ...description },
+    options,
+  );
+}

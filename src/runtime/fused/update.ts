@@ -1,0 +1,61 @@
+import type { Tensor } from "onnxruntime-node";
+import { standardModel } from "../../graph/standard-model.js";
+import type { StepNumbers } from "../../passes/optimizer/step-numbers.js";
+import type { Artifact } from "../../passes/training/artifact.js";
+import type { ContractTensor } from "../../passes/training/contract.js";
+import { InPlaceSession } from "../in-place-session.js";
+import { runtimeTensor, type SessionOptions, type Tensors } from "../session.js";
+import type { FusedUpdate } from "./fused-update.js";
+
+/** What moves the state of a training by its gradients. */
+export interface Update {
+  run(numbers: StepNumbers): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * An update as it is run: in one pass where there is one, else by a session.
+ * @param fused whose memory the state has
+ * @param tensorOf the memory of all inputs and outputs
+ * @param setNumbers writes the numbers of a step to where sessions read them
+ */
+export async function openUpdate(
+  { graph, contract }: Artifact,
+  fused: FusedUpdate | undefined,
+  tensorOf: (port: ContractTensor) => Tensor | undefined,
+  setNumbers: (numbers: StepNumbers) => void,
+  options: SessionOptions,
+): Promise<Update> {
+  if (fused === undefined) {
+    const session = await InPlaceSession.open(standardModel(graph, "update.onnx"), options);
+    const [feeds, outputs] = [tensorsOf(contract.inputs, tensorOf), tensorsOf(contract.outputs, tensorOf)];
+    return {
+      run: async (numbers) => {
+        setNumbers(numbers);
+        await session.run(feeds, outputs);
+      },
+      close: () => session.close(),
+    };
+  }
+  const { rest } = fused;
+  const session = rest && (await InPlaceSession.open(standardModel(rest.graph, "clip.onnx"), options));
+  const feeds = tensorsOf(rest?.inputs ?? [], tensorOf);
+  const outputs = Object.fromEntries([...(rest?.outputs ?? [])].map(([name, tensor]) => [name, runtimeTensor(tensor)]));
+  return {
+    run: async (numbers) => {
+      setNumbers(numbers);
+      await session?.run(feeds, outputs);
+      fused.run(numbers);
+    },
+    close: async () => session?.close(),
+  };
+}
+
+function tensorsOf(ports: readonly ContractTensor[], tensorOf: (port: ContractTensor) => Tensor | undefined): Tensors {
+  return Object.fromEntries(
+    ports.flatMap((port) => {
+      const tensor = tensorOf(port);
+      return tensor === undefined ? [] : [[port.name, tensor] as const];
+    }),
+  );
+}

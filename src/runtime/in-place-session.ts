@@ -1,0 +1,109 @@
+import { type InferenceSession, Tensor } from "onnxruntime-node";
+import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
+import type { Graph, Model, Node, ValueInfo } from "../graph/model.js";
+import { notComputed, openSession, type SessionOptions, type Tensors } from "./session.js";
+
+/**
+ * A graph that ONNX Runtime is ready to run, with results in memory that is given and nowhere else.
+ *
+ * The binding of Node (1.30; microsoft/onnxruntime#32346) makes a copy in new memory of every output of a run, also of
+ * one that it has written where it was asked to: of all gradients, in every step. Therefore the graph gets another
+ * output in front, a sequence, which the binding cannot hand over. It says so when all is computed and nothing is
+ * copied. Whether it does is tried out once; where it does not, runs end as usual.
+ */
+export class InPlaceSession {
+  readonly #session: InferenceSession;
+  readonly #ending: Ending | undefined;
+
+  private constructor(session: InferenceSession, ending: Ending | undefined) {
+    this.#session = session;
+    this.#ending = ending;
+  }
+
+  /** @throws InputError where the runtime does not take the graph, such as for types that it has no kernels for */
+  static async open(model: Model, options: SessionOptions = {}): Promise<InPlaceSession> {
+    const message = await messageOfSequences();
+    if (message === undefined) return new InPlaceSession(await openSession(model, options), undefined);
+    const ending = { message, output: unusedName(model.graph) };
+    return new InPlaceSession(await openSession(withSequence(model, ending.output), options), ending);
+  }
+
+  /**
+   * @param outputs where to write all outputs
+   * @throws InputError for what the runtime refuses to compute
+   */
+  async run(feeds: Tensors, outputs: Tensors): Promise<void> {
+    const ending = this.#ending;
+    try {
+      await this.#session.run(feeds, ending === undefined ? outputs : { [ending.output]: null, ...outputs });
+    } catch (error) {
+      if (ending === undefined || messageOf(error) !== ending.message) throw notComputed(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** How a run ends that gives a sequence. */
+interface Ending {
+  /** The name of the sequence. */
+  readonly output: string;
+  readonly message: string;
+}
+
+let triedMessage: Promise<string | undefined> | undefined;
+
+/** What the binding says of a sequence among the outputs of a run; undefined where it says so before the run, or nothing. */
+function messageOfSequences(): Promise<string | undefined> {
+  return (triedMessage ??= tryOut());
+}
+
+async function tryOut(): Promise<string | undefined> {
+  const g = graphBuilder("in place");
+  g.output(g.node("Neg", [g.initializer(float32Tensor("one", [], [1]))], {}, { outputs: ["y"] }), "float32", []);
+  const session = await openSession(withSequence(modelOf(g.graph()), "sequence"), { threads: 1 });
+  const written = new Float32Array(1);
+  try {
+    await session.run({}, { sequence: null, y: new Tensor("float32", written, []) });
+    return undefined;
+  } catch (error) {
+    return written[0] === -1 ? messageOf(error) : undefined;
+  } finally {
+    await session.release();
+  }
+}
+
+/** The model with an empty sequence as its first output. */
+function withSequence(model: Model, name: string): Model {
+  const node: Node = {
+    name,
+    domain: "",
+    opType: "SequenceEmpty",
+    overload: "",
+    inputs: [],
+    outputs: [name],
+    attributes: new Map(),
+    metadata: new Map(),
+  };
+  const type: ValueInfo["type"] = { kind: "sequence", element: { kind: "tensor", dataType: "float32" } };
+  const { graph } = model;
+  return {
+    ...model,
+    graph: { ...graph, nodes: [node, ...graph.nodes], outputs: [{ name, type }, ...graph.outputs] },
+  };
+}
+
+function unusedName({ inputs, initializers, nodes }: Graph): string {
+  const used = new Set(
+    [...inputs, ...initializers].map(({ name }) => name).concat(nodes.flatMap(({ outputs }) => outputs)),
+  );
+  let name = "sequence";
+  while (used.has(name)) name += "_";
+  return name;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
