@@ -662,6 +662,17 @@ describe("warnings", () => {
     expect(rows).toMatchObject([{ name: "gain", scale: 1, connections: 0 }]);
   });
 
+  it("parameters that the exporter merged", () => {
+    const [g, x] = [graphBuilder("merged"), "x"];
+    g.input(x, "float32", [1, 4]);
+    const weight = g.initializer(float32Tensor("blocks.0.ln.weight", [4], [1, 1, 1, 1]));
+    const other = g.node("Identity", [weight], {}, { outputs: ["blocks.1.ln.weight"] });
+    g.output(g.node("LayerNormalization", [g.node("LayerNormalization", [x, weight]), other]));
+    expect(structureOf(modelOf(g.graph())).warnings.join()).toMatch(
+      /^no kernel found.*merged by the exporter, such as "blocks\.0\.ln\.weight" and "blocks\.1\.ln\.weight", and are trained as one/,
+    );
+  });
+
   it("a computed weight", () => {
     const { structure } = analyzed((graph, x) => {
       const direction = graph.initializer(weights("direction", [4, 4, 3, 3]));

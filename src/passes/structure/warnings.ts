@@ -49,6 +49,12 @@ export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: 
       `${plural(withComputedWeight.length, "operator applies", "operators apply")} a computed weight, such as ${describeNode(firstComputed.node)}: that counts as no kernel layer`,
     );
   }
+  const merged = mergedParameter(dataflow, layers);
+  if (merged !== undefined) {
+    warnings.push(
+      `parameters of equal values were merged by the exporter, such as "${merged.name}" and "${merged.other}", and are trained as one: PyTorch keeps them apart with training=torch.onnx.TrainingMode.TRAINING`,
+    );
+  }
   const folded = foldedConstant(evidence, layers);
   if (folded !== undefined) {
     warnings.push(
@@ -56,6 +62,24 @@ export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: 
     );
   }
   return warnings;
+}
+
+/** PyTorch's exporter leaves one of several parameters that are equal, and an Identity called as each of the others. */
+function mergedParameter(
+  { operations }: Dataflow,
+  layers: readonly Layer[],
+): { readonly name: string; readonly other: string } | undefined {
+  const names = new Set(layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name)));
+  for (const { node } of operations) {
+    const [[name = ""], [other = ""]] = [node.inputs, node.outputs];
+    if (node.opType === "Identity" && names.has(name) && isOfModule(name) && isOfModule(other)) return { name, other };
+  }
+  return undefined;
+}
+
+/** What is computed has a path, and what the exporter made up a prefix. */
+function isOfModule(name: string): boolean {
+  return /^\w+(\.\w+)+$/.test(name);
 }
 
 /** Where the file lists its parameters, what was computed from them at export is a constant, and may be missed. */
