@@ -5,7 +5,7 @@ import { standardModel } from "../graph/standard-model.js";
 import { tensorFacts } from "../graph/shapes/facts.js";
 import { zeros } from "./host-tensor.js";
 import { InPlaceSession } from "./in-place-session.js";
-import { runtimeTensor, type SessionOptions, type Tensors } from "./session.js";
+import { runtimeTensor, type Computing, type Tensors } from "./session.js";
 import type { Slot } from "../passes/training/slots.js";
 import type { TrainingState } from "./training-state.js";
 
@@ -54,7 +54,7 @@ export class Accumulation {
     this.#gradientOutputs = Object.fromEntries(tensors.map(({ names, gradient }) => [names.updated, gradient]));
   }
 
-  static async open(state: TrainingState, options: SessionOptions): Promise<Accumulation> {
+  static async open(state: TrainingState, options: Computing): Promise<Accumulation> {
     return new Accumulation(await InPlaceSession.open(accumulationModel(state.slots), options), state);
   }
 

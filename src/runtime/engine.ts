@@ -14,7 +14,7 @@ import { type FloatTensor, zeros } from "./host-tensor.js";
 import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
 import { InPlaceSession } from "./in-place-session.js";
-import { runtimeTensor, Session, type SessionOptions, type Tensors } from "./session.js";
+import { runtimeTensor, Session, type Tensors, type Computing } from "./session.js";
 import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { StepInputs } from "./step-inputs.js";
 import { TrainingState, type ValueSource } from "./training-state.js";
@@ -31,9 +31,10 @@ export class Engine {
   readonly #update: Update;
   readonly #evaluation: Call | undefined;
   readonly #inputs: StepInputs;
-  readonly #options: SessionOptions;
+  readonly #options: Computing;
   readonly #loss: FloatTensor;
   readonly #lossTensor: Tensor;
+  readonly #places = new Map<boolean, Places>();
   #accumulation: Accumulation | undefined;
   #isClosed = false;
 
@@ -42,7 +43,7 @@ export class Engine {
     inputs: StepInputs,
     gradient: Artifact,
     calls: readonly [Call<InPlaceSession>, Update, Call | undefined],
-    options: SessionOptions,
+    options: Computing,
   ) {
     this.#gradientArtifact = gradient;
     this.state = state;
@@ -55,7 +56,7 @@ export class Engine {
   }
 
   /** @param initial values of all parameters and running statistics */
-  static async open(plan: TrainingPlan, initial: ValueSource, options: SessionOptions): Promise<Engine> {
+  static async open(plan: TrainingPlan, initial: ValueSource, options: Computing): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
     const slots = slotsOf(parameters, optimizer.clip?.by !== "norm");
@@ -100,6 +101,11 @@ export class Engine {
     }
   }
 
+  /** Whether anything is dropped, and a seed is of use. */
+  get hasDropout(): boolean {
+    return this.#gradientArtifact.contract.inputs.some(({ role }) => role === "seed");
+  }
+
   /**
    * Computes the loss and the gradients of a batch, and moves the running statistics.
    * @param seed from 0 to 2³² − 1: what is dropped follows from it
@@ -107,13 +113,9 @@ export class Engine {
    * @throws InputError for a batch that does not fit the model
    */
   async gradient(batch: Batch, seed: number): Promise<number> {
-    const { session, contract, feeds } = this.#gradient;
+    const { feeds, outputs } = this.#gradientPlaces();
     this.#inputs.setSeed(seed);
-    const outputs = outputsOf(contract, (port) => {
-      if (port.role === "loss") return this.#lossTensor;
-      return port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port);
-    });
-    await session.run({ ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient, batch) }, outputs);
+    await this.#gradient.session.run({ ...feeds, ...feedsOf(this.#gradient, batch) }, outputs);
     this.state.turnBuffers();
     return this.#loss.data[0] ?? NaN;
   }
@@ -124,10 +126,9 @@ export class Engine {
    * @returns what it is in, in words; undefined where all are finite
    */
   async firstNotFinite(batch: Batch, seed: number): Promise<string | undefined> {
-    const { contract, feeds } = this.#gradient;
     this.state.turnBuffers();
     this.#inputs.setSeed(seed);
-    const fed = { ...feeds, ...this.#buffers(contract), ...feedsOf(this.#gradient, batch) };
+    const fed = { ...this.#gradientPlaces().feeds, ...feedsOf(this.#gradient, batch) };
     return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#options);
   }
 
@@ -160,6 +161,20 @@ export class Engine {
     await this.#accumulation?.close();
   }
 
+  /** What the gradient reads and writes in every step, in either place of the running statistics. */
+  #gradientPlaces(): Places {
+    const known = this.#places.get(this.state.isTurned);
+    if (known !== undefined) return known;
+    const { contract, feeds } = this.#gradient;
+    const outputs = outputsOf(contract, (port) => {
+      if (port.role === "loss") return this.#lossTensor;
+      return port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port);
+    });
+    const places = { feeds: { ...feeds, ...this.#buffers(contract) }, outputs };
+    this.#places.set(this.state.isTurned, places);
+    return places;
+  }
+
   #buffers(contract: ContractArtifact): Tensors {
     return Object.fromEntries(
       contract.inputs.flatMap(({ name, role, of = "" }) => {
@@ -168,4 +183,10 @@ export class Engine {
       }),
     );
   }
+}
+
+/** Memory that a session reads and writes. */
+interface Places {
+  readonly feeds: Tensors;
+  readonly outputs: Tensors;
 }

@@ -1,7 +1,7 @@
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
 import type { Graph, Model, Node, ValueInfo } from "../graph/model.js";
-import { notComputed, openSession, type SessionOptions, type Tensors } from "./session.js";
+import { type Computing, notComputed, openSession, type Tensors } from "./session.js";
 
 /**
  * A graph that ONNX Runtime is ready to run, with results in memory that is given and nowhere else.
@@ -9,11 +9,13 @@ import { notComputed, openSession, type SessionOptions, type Tensors } from "./s
  * The binding of Node (1.30; microsoft/onnxruntime#32346) makes a copy in new memory of every output of a run, also of
  * one that it has written where it was asked to: of all gradients, in every step. Therefore the graph gets another
  * output in front, a sequence, which the binding cannot hand over. It says so when all is computed and nothing is
- * copied. Whether it does is tried out once; where it does not, runs end as usual.
+ * copied. Whether it does is tried out once; where it does not, and where copies take less time, runs end as usual.
  */
 export class InPlaceSession {
   readonly #session: InferenceSession;
   readonly #ending: Ending | undefined;
+  /** What is asked for, by the outputs that are wanted. */
+  readonly #fetches = new WeakMap<Tensors, Fetches>();
 
   private constructor(session: InferenceSession, ending: Ending | undefined) {
     this.#session = session;
@@ -21,7 +23,7 @@ export class InPlaceSession {
   }
 
   /** @throws InputError where the runtime does not take the graph, such as for types that it has no kernels for */
-  static async open(model: Model, options: SessionOptions = {}): Promise<InPlaceSession> {
+  static async open(model: Model, options: Computing = {}): Promise<InPlaceSession> {
     const message = await messageOfSequences();
     if (message === undefined) return new InPlaceSession(await openSession(model, options), undefined);
     const ending = { message, output: unusedName(model.graph) };
@@ -33,18 +35,34 @@ export class InPlaceSession {
    * @throws InputError for what the runtime refuses to compute
    */
   async run(feeds: Tensors, outputs: Tensors): Promise<void> {
-    const ending = this.#ending;
     try {
-      await this.#session.run(feeds, ending === undefined ? outputs : { [ending.output]: null, ...outputs });
+      await this.#session.run(feeds, this.#fetchesFor(outputs));
     } catch (error) {
-      if (ending === undefined || messageOf(error) !== ending.message) throw notComputed(error);
+      if (messageOf(error) !== this.#ending?.message) throw notComputed(error);
     }
   }
 
   async close(): Promise<void> {
     await this.#session.release();
   }
+
+  #fetchesFor(outputs: Tensors): Fetches {
+    const known = this.#fetches.get(outputs);
+    if (known !== undefined) return known;
+    const arrays = Object.values(outputs).map(({ data }) => (ArrayBuffer.isView(data) ? data.byteLength : 0));
+    const bytes = arrays.reduce((sum, one) => sum + one, 0);
+    const isCopied = this.#ending === undefined || (arrays.length <= FEW_OUTPUTS && bytes <= FEW_BYTES);
+    const fetches = isCopied ? outputs : { [this.#ending.output]: null, ...outputs };
+    this.#fetches.set(outputs, fetches);
+    return fetches;
+  }
 }
+
+/** Outputs of a run, with null for those that have no memory yet. */
+type Fetches = Readonly<Record<string, Tensor | null>>;
+
+/** To throw and catch what the binding says takes as long as to copy so many outputs, and as these bytes. */
+const [FEW_OUTPUTS, FEW_BYTES] = [4, 2 ** 15];
 
 /** How a run ends that gives a sequence. */
 interface Ending {

@@ -15,6 +15,12 @@ export interface SessionOptions {
   readonly threads?: number;
 }
 
+/** The same with what follows from the model. */
+export interface Computing extends SessionOptions {
+  /** Whether a run allocates little. */
+  readonly isSmall?: boolean;
+}
+
 /** Tensors by the names of inputs or outputs. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
@@ -63,12 +69,12 @@ export function hostTensor({ type, data, dims }: Tensor): HostTensor {
 }
 
 /** @throws InputError where the runtime does not take the graph */
-export async function openSession(model: Model, { threads }: SessionOptions): Promise<InferenceSession> {
+export async function openSession(model: Model, { threads, isSmall = false }: Computing): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
     // Messages of the runtime are for its developers; what goes wrong is thrown.
     logSeverityLevel: 4,
-    // A plan of all memory, made after the first run, is kept beside the memory of that run.
-    enableMemPattern: false,
+    // A plan of all memory saves time for each allocation; made after the first run, it is kept beside what that took.
+    enableMemPattern: isSmall,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
   try {

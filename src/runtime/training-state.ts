@@ -41,6 +41,7 @@ export class TrainingState {
   readonly #arrays = new Map<string, FloatTensor>();
   readonly #tensors = new Map<string, Tensor>();
   readonly #buffers: readonly Buffer[];
+  #isTurned = false;
   /** The kinds that slots have. */
   readonly #kinds: readonly StateKind[];
 
@@ -88,8 +89,14 @@ export class TrainingState {
     return buffer && { current: runtimeTensor(buffer.current), next: runtimeTensor(buffer.next) };
   }
 
+  /** Whether running statistics are in the second of their two places. */
+  get isTurned(): boolean {
+    return this.#isTurned;
+  }
+
   /** What running statistics have become is what they are. */
   turnBuffers(): void {
+    this.#isTurned = !this.#isTurned;
     for (const buffer of this.#buffers) [buffer.current, buffer.next] = [buffer.next, buffer.current];
   }
 

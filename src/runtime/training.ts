@@ -7,6 +7,7 @@ import { type CheckpointFolder, checkpointFolder } from "./checkpoints/checkpoin
 import { readSafetensors } from "./checkpoints/safetensors.js";
 import { randomOf } from "./data/random.js";
 import { type EarlyStoppingState, judgeEpoch } from "./early-stopping.js";
+import { computingOf } from "./computing.js";
 import { Engine } from "./engine.js";
 import { type FloatTensor, isFloats } from "./host-tensor.js";
 import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from "./events.js";
@@ -70,7 +71,10 @@ export class Training {
     });
     const settings = trainingSettings(plan, this.#data, this.#options);
     for (const message of [...plan.warnings, ...settings.warnings]) yield { event: "warning", message };
-    const engine = await Engine.open(plan, initialValues(this.#model, plan, this.#options.initial), this.#options);
+    const initial = initialValues(this.#model, plan, this.#options.initial);
+    const { threads } = this.#options;
+    const computing = computingOf(plan, settings.batchSize, threads === undefined ? {} : { threads });
+    const engine = await Engine.open(plan, initial, computing);
     try {
       const folder = yield* this.#openCheckpoints(engine, settings);
       const rates = startSchedule(settings.schedule, settings.scheduleContext, this.#state.schedule);
@@ -134,7 +138,7 @@ export class Training {
     const total = counting.reduce((sum, { count }) => sum + count, 0);
     let sum = lossSum;
     for (const [index, { fed, count }] of counting.entries()) {
-      const seed = randomOf(settings.seed, "dropout", step * settings.accumulate + index)();
+      const seed = engine.hasDropout ? randomOf(settings.seed, "dropout", step * settings.accumulate + index)() : 0;
       const loss = await engine.gradient(fed, seed);
       if (!Number.isFinite(loss)) throw this.#notFinite(loss, await engine.firstNotFinite(fed, seed));
       const weight = isMean ? count : 1;

@@ -4,7 +4,7 @@ import type { Operators } from "../../graph/operators.js";
 import type { CellName } from "../gradient/rules/recurrent.js";
 import { decomposition, type Decompositions } from "./decomposition.js";
 import type { Activation } from "./recurrent-activations.js";
-import { projected, recurrentLayer, run } from "./recurrent-layer.js";
+import { beside, recurrentLayer, run } from "./recurrent-layer.js";
 
 /**
  * Recurrent layers, each direction a Scan. The runtime's own kernels do not put out the gates, which the gradient
@@ -12,96 +12,108 @@ import { projected, recurrentLayer, run } from "./recurrent-layer.js";
  * gradient rules for them.
  */
 export const recurrentLayers: Decompositions = {
-  /** h' = f(x·Wᵀ + h·Rᵀ + b). */
+  /** h' = f(W·x + R·h + b). */
   RNN: decomposition(3, (context) =>
     recurrentLayer(context, ["Tanh"], (direction) => {
-      const { g, r, inputBias, hiddenBias, h, activations, isUsual } = direction;
+      const { g, w, r, inputBias, hiddenBias, h, activations, isUsual } = direction;
       const [f] = activations;
-      const weight = g.transposeLast(r);
+      const weights = beside(g, [r, w], total(g, inputBias, hiddenBias));
       return run(direction, {
         states: [h],
-        input: projected(g, direction, total(g, inputBias, hiddenBias)),
         name: isUsual ? rnnCells.get(f.name) : undefined,
-        cell: (inner, [hidden], x) => ({
-          states: [f.apply(inner, inner.op("Gemm", [hidden, weight, x]))],
-          gates: [],
-        }),
-      });
-    }),
-  ),
-
-  /**
-   * i, o, f = f(x·Wᵀ + h·Rᵀ + P·c + b), n = g(x·Wᵀ + h·Rᵀ + b), c' = f·c + i·n, h' = o·h(c'), with the gates in this
-   * order. The peepholes P let o see c' instead of c; input_forget makes f = 1 − i.
-   */
-  LSTM: decomposition(3, (context) =>
-    recurrentLayer(context, ["Sigmoid", "Tanh", "Tanh"], (direction) => {
-      const { g, r, inputBias, hiddenBias, peepholes, h, c, activations } = direction;
-      const [gate, candidate, squash] = activations;
-      const isCoupled = integerAttribute(context.node, "input_forget", 0) !== 0;
-      const isUsual =
-        direction.isUsual && !isCoupled && peepholes === undefined && areNamed(activations, "sigmoid", "tanh", "tanh");
-      const weight = g.transposeLast(r);
-      const [pi, po, pf] = peepholes === undefined ? [] : g.split(peepholes, 3, 0);
-      return run(direction, {
-        states: [h, c],
-        input: projected(g, direction, total(g, inputBias, hiddenBias)),
-        name: isUsual ? "LSTM" : undefined,
-        cell: (inner, [hidden, cell], x) => {
-          const seeing = (value: Value, state: Value, peephole: Value | undefined) =>
-            peephole === undefined ? value : inner.add(value, inner.mul(peephole, state));
-          const [zi, zo, zf, zn] = inner.split(inner.op("Gemm", [hidden, weight, x]), 4, -1);
-          const i = gate.apply(inner, seeing(zi, cell, pi));
-          const f = isCoupled ? inner.sub(1, i) : gate.apply(inner, seeing(zf, cell, pf));
-          const n = candidate.apply(inner, zn);
-          const next = inner.add(inner.mul(f, cell), inner.mul(i, n));
-          const o = gate.apply(inner, seeing(zo, next, po));
-          return { states: [inner.mul(o, squash.apply(inner, next)), next], gates: [next, i, o, f, n] };
+        cell: (inner, [hidden], x) => {
+          const seen = inner.concat([hidden, x], 0);
+          return { states: [f.apply(inner, inner.matMul(weights, seen))], gates: [seen] };
         },
       });
     }),
   ),
 
   /**
-   * z, r = f(x·Wᵀ + h·Rᵀ + b), n = g(x·Wᵀ + (r·h)·Rᵀ + b), h' = (1 − z)·n + z·h, with the gates in this order. With
-   * linear_before_reset n = g(x·Wᵀ + b + r·(h·Rᵀ + bᵣ)).
+   * i, o, f = f(W·x + R·h + P·c + b), n = g(W·x + R·h + b), c' = f·c + i·n, h' = o·h(c'), with the gates in this
+   * order. The peepholes P let o see c' instead of c; input_forget makes f = 1 − i.
+   */
+  LSTM: decomposition(3, (context) =>
+    recurrentLayer(context, ["Sigmoid", "Tanh", "Tanh"], (direction) => {
+      const { g, w, r, inputBias, hiddenBias, peepholes, h, c, activations } = direction;
+      const [gate, candidate, squash] = activations;
+      const isCoupled = integerAttribute(context.node, "input_forget", 0) !== 0;
+      const isUsual =
+        direction.isUsual && !isCoupled && peepholes === undefined && areNamed(activations, "sigmoid", "tanh", "tanh");
+      const weights = beside(g, [r, w], total(g, inputBias, hiddenBias));
+      const [pi, po, pf] = peepholes === undefined ? [] : g.split(peepholes, 3, 0);
+      return run(direction, {
+        states: [h, c],
+        name: isUsual ? "LSTM" : undefined,
+        cell: (inner, [hidden, cell], x) => {
+          const seeing = (value: Value, state: Value, peephole: Value | undefined) =>
+            peephole === undefined ? value : inner.add(value, inner.mul(peephole, state));
+          const seen = inner.concat([hidden, x], 0);
+          const [zi, zo, zf, zn] = inner.split(inner.matMul(weights, seen), 4, 0);
+          const i = gate.apply(inner, seeing(zi, cell, pi));
+          const f = isCoupled ? inner.sub(1, i) : gate.apply(inner, seeing(zf, cell, pf));
+          const n = candidate.apply(inner, zn);
+          const [remembered, entered] = [inner.mul(f, cell), inner.mul(i, n)];
+          const next = inner.add(remembered, entered);
+          const o = gate.apply(inner, seeing(zo, next, po));
+          const squashed = squash.apply(inner, next);
+          return {
+            states: [inner.mul(o, squashed), next],
+            gates: [i, o, f, n, remembered, entered, squashed, seen],
+          };
+        },
+      });
+    }),
+  ),
+
+  /**
+   * z, r = f(W·x + R·h + b), n = g(W·x + R·(r·h) + b), h' = (1 − z)·n + z·h, with the gates in this order. With
+   * linear_before_reset n = g(W·x + b + r·(R·h + bᵣ)).
    */
   GRU: decomposition(3, (context) =>
     recurrentLayer(context, ["Sigmoid", "Tanh"], (direction) => {
-      const { g, r, inputBias, hiddenBias, h, activations } = direction;
+      const { g, w, r, inputBias, hiddenBias, h, activations } = direction;
       const [gate, candidate] = activations;
       const isUsual = direction.isUsual && areNamed(activations, "sigmoid", "tanh");
-      const mixed = (inner: Operators, z: Value, n: Value, hidden: Value) =>
-        inner.add(n, inner.mul(z, inner.sub(hidden, n)));
+      const [wz, wr, wn] = g.split(w, 3, 0);
+      const [rz, rr, rn] = g.split(r, 3, 0);
+      const both = total(g, inputBias, hiddenBias);
+      const [bz, br, bn] = both === undefined ? [] : g.split(both, 3, 0);
+      const ofGates = [beside(g, [rz, wz], bz), beside(g, [rr, wr], br)];
       if (integerAttribute(context.node, "linear_before_reset", 0) !== 0) {
-        const weight = g.transposeLast(r);
+        const [inputBiasOfCandidate, hiddenBiasOfCandidate] = [inputBias, hiddenBias].map((bias) =>
+          bias === undefined ? undefined : g.split(bias, 3, 0)[2],
+        );
+        const weights = g.concat([...ofGates, beside(g, [rn, g.zerosLike(wn)], hiddenBiasOfCandidate)], 0);
+        const weightsOfInput = beside(g, [wn], inputBiasOfCandidate);
         return run(direction, {
           states: [h],
-          input: projected(g, direction, inputBias),
           name: isUsual ? "GRU, linear before reset" : undefined,
           cell: (inner, [hidden], x) => {
-            const [xz, xr, xn] = inner.split(x, 3, -1);
-            const [hz, hr, hn] = inner.split(inner.op("Gemm", [hidden, weight, hiddenBias]), 3, -1);
-            const z = gate.apply(inner, inner.add(xz, hz));
-            const reset = gate.apply(inner, inner.add(xr, hr));
-            const n = candidate.apply(inner, inner.add(xn, inner.mul(reset, hn)));
-            return { states: [mixed(inner, z, n, hidden)], gates: [z, reset, n, hn] };
+            const seen = inner.concat([hidden, x], 0);
+            const [zz, zr, q] = inner.split(inner.matMul(weights, seen), 3, 0);
+            const [z, reset] = [gate.apply(inner, zz), gate.apply(inner, zr)];
+            const entered = inner.mul(reset, q);
+            const n = candidate.apply(inner, inner.add(inner.matMul(weightsOfInput, x), entered));
+            const kept = inner.mul(z, inner.sub(hidden, n));
+            return { states: [inner.add(n, kept)], gates: [z, reset, n, kept, entered, seen] };
           },
         });
       }
-      const [rz, rr, rn] = g.split(r, 3, 0);
-      const [weightOfGates, weightOfCandidate] = [g.transposeLast(g.concat([rz, rr], 0)), g.transposeLast(rn)];
+      const weights = g.concat(ofGates, 0);
+      const weightsOfCandidate = beside(g, [rn, wn], bn);
       return run(direction, {
         states: [h],
-        input: projected(g, direction, total(g, inputBias, hiddenBias)),
         name: isUsual ? "GRU" : undefined,
         cell: (inner, [hidden], x) => {
-          const [xz, xr, xn] = inner.split(x, 3, -1);
-          const [hz, hr] = inner.split(inner.matMul(hidden, weightOfGates), 2, -1);
-          const z = gate.apply(inner, inner.add(xz, hz));
-          const reset = gate.apply(inner, inner.add(xr, hr));
-          const n = candidate.apply(inner, inner.op("Gemm", [inner.mul(reset, hidden), weightOfCandidate, xn]));
-          return { states: [mixed(inner, z, n, hidden)], gates: [z, reset, n] };
+          const seen = inner.concat([hidden, x], 0);
+          const [zz, zr] = inner.split(inner.matMul(weights, seen), 2, 0);
+          const [z, reset] = [gate.apply(inner, zz), gate.apply(inner, zr)];
+          const entered = inner.mul(reset, hidden);
+          const seenByCandidate = inner.concat([entered, x], 0);
+          const n = candidate.apply(inner, inner.matMul(weightsOfCandidate, seenByCandidate));
+          const kept = inner.mul(z, inner.sub(hidden, n));
+          return { states: [inner.add(n, kept)], gates: [z, reset, n, kept, entered, seen, seenByCandidate] };
         },
       });
     }),

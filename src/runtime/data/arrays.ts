@@ -55,17 +55,17 @@ export function datasetFrom(
 class ArrayDataset implements Dataset {
   readonly count: number;
   readonly fields: readonly Field[];
-  readonly #tensors: readonly { readonly name: string; readonly tensor: HostTensor }[];
+  readonly #takers: readonly { readonly name: string; readonly take: Take }[];
 
   constructor(count: number, tensors: readonly { readonly name: string; readonly tensor: HostTensor }[]) {
     this.count = count;
-    this.#tensors = tensors;
+    this.#takers = tensors.map(({ name, tensor }) => ({ name, take: takeFrom(tensor) }));
     this.fields = tensors.map(({ name, tensor: { type, dims } }) => ({ name, type, shape: dims.slice(1) }));
   }
 
   read(examples: Uint32Array): Batch {
     const batch: Record<string, HostTensor> = {};
-    for (const { name, tensor } of this.#tensors) batch[name] = taken(tensor, examples);
+    for (const { name, take } of this.#takers) batch[name] = take(examples);
     return batch;
   }
 
@@ -74,48 +74,58 @@ class ArrayDataset implements Dataset {
   }
 }
 
-/** The examples with these numbers. */
-function taken(tensor: HostTensor, examples: Uint32Array): HostTensor {
+/** Makes a tensor of the examples with these numbers. */
+type Take = (examples: Uint32Array) => HostTensor;
+
+function takeFrom(tensor: HostTensor): Take {
+  const { type, data } = tensor;
   const [, ...shape] = tensor.dims;
-  const dims = [examples.length, ...shape];
   const size = shape.reduce((product, extent) => product * extent, 1);
-  switch (tensor.type) {
-    case "string": {
+  if (type === "string") {
+    return (examples) => {
       const texts: string[] = [];
-      for (const example of examples) texts.push(...tensor.data.slice(example * size, (example + 1) * size));
-      return { type: tensor.type, dims, data: texts };
-    }
-    case "float16": {
-      const data = new Uint16Array(examples.length * size);
-      for (const [index, example] of examples.entries()) {
-        data.set(tensor.data.subarray(example * size, (example + 1) * size), index * size);
-      }
-      return { type: tensor.type, dims, data };
-    }
-    default: {
-      const into = newTensor(tensor.type, dims);
-      copyExamples(tensor.data, into.data, examples, size);
-      return into;
-    }
+      for (const example of examples) texts.push(...data.slice(example * size, (example + 1) * size));
+      return { type, dims: [examples.length, ...shape], data: texts };
+    };
+  }
+  const copy = rowCopier(data, size);
+  return (examples) => {
+    const dims = [examples.length, ...shape];
+    const taken =
+      type === "float16" ? { type, dims, data: new Uint16Array(examples.length * size) } : newTensor(type, dims);
+    copy(examples, taken.data);
+    return taken;
+  };
+}
+
+/**
+ * Copies rows of an array into another of its kind, as words of one kind whatever the elements are: a loop is fast as
+ * long as it sees one kind of array.
+ * @param size elements of a row
+ */
+function rowCopier(from: NumberData, size: number): (rows: Uint32Array, into: NumberData) => void {
+  const bytes = size * from.BYTES_PER_ELEMENT;
+  if (bytes % 4 !== 0 || from.byteOffset % 4 !== 0) {
+    const source = new Uint8Array(from.buffer, from.byteOffset, from.byteLength);
+    return (rows, { buffer }) => copyBytes(source, new Uint8Array(buffer), rows, bytes);
+  }
+  const source = new Uint32Array(from.buffer, from.byteOffset, from.byteLength / 4);
+  return (rows, { buffer }) => copyWords(source, new Uint32Array(buffer), rows, bytes / 4);
+}
+
+function copyWords(source: Uint32Array, target: Uint32Array, rows: Uint32Array, length: number): void {
+  for (let index = 0, place = 0; index < rows.length; index++) {
+    const start = (rows[index] ?? 0) * length;
+    // A view costs more than a few words.
+    if (length > 32) target.set(source.subarray(start, start + length), index * length);
+    else for (let word = start; word < start + length; word++) target[place++] = source[word] ?? 0;
   }
 }
 
-/** Both arrays are of one kind. */
-function copyExamples(from: NumberData, into: NumberData, examples: Uint32Array, size: number): void {
-  if (from instanceof BigInt64Array || from instanceof BigUint64Array) {
-    if (!(into instanceof BigInt64Array) && !(into instanceof BigUint64Array)) return;
-    for (let index = 0; index < examples.length; index++) {
-      const start = (examples[index] ?? 0) * size;
-      into.set(from.subarray(start, start + size), index * size);
-    }
-    return;
-  }
-  if (into instanceof BigInt64Array || into instanceof BigUint64Array) return;
-  for (let index = 0; index < examples.length; index++) {
-    const start = (examples[index] ?? 0) * size;
-    // A view costs more than a few elements.
-    if (size > 16) into.set(from.subarray(start, start + size), index * size);
-    else for (let place = 0; place < size; place++) into[index * size + place] = from[start + place] ?? 0;
+function copyBytes(source: Uint8Array, target: Uint8Array, rows: Uint32Array, length: number): void {
+  for (let index = 0; index < rows.length; index++) {
+    const start = (rows[index] ?? 0) * length;
+    target.set(source.subarray(start, start + length), index * length);
   }
 }
 

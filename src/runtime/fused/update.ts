@@ -4,7 +4,7 @@ import type { StepNumbers } from "../../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../../passes/training/artifact.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import { InPlaceSession } from "../in-place-session.js";
-import { runtimeTensor, type SessionOptions, type Tensors } from "../session.js";
+import { runtimeTensor, type Computing, type Tensors } from "../session.js";
 import type { FusedUpdate } from "./fused-update.js";
 
 /** What moves the state of a training by its gradients. */
@@ -24,7 +24,7 @@ export async function openUpdate(
   fused: FusedUpdate | undefined,
   tensorOf: (port: ContractTensor) => Tensor | undefined,
   setNumbers: (numbers: StepNumbers) => void,
-  options: SessionOptions,
+  options: Computing,
 ): Promise<Update> {
   if (fused === undefined) {
     const session = await InPlaceSession.open(standardModel(graph, "update.onnx"), options);

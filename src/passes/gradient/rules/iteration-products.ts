@@ -4,15 +4,17 @@ import type { Operators } from "../../../graph/operators.js";
 import { symbolsOf } from "../../../graph/shapes/extent.js";
 import { isSameShape } from "../../../graph/shapes/shape-math.js";
 
-/** leftᵀ·right, matrices that each iteration makes. */
+/** Two matrices that each iteration makes, and whether their rows or their columns are multiplied and summed. */
 export interface Product {
   readonly left: Value;
   readonly right: Value;
+  /** leftᵀ·right, or left·rightᵀ. */
+  readonly summed: "rows" | "columns";
 }
 
 /**
- * The terms of a sum to which iterations add: products of matrices with as many rows in each iteration, and the others.
- * Of all iterations such a product is one: that of the matrices below each other.
+ * The terms of a sum to which iterations add: products of matrices with as many rows, or columns, in each iteration, and the
+ * others. Of all iterations such a product is one: that of the matrices below, or beside, each other.
  * @param around the graph around the iterations
  */
 export function termsOf(
@@ -32,10 +34,14 @@ export function termsOf(
   return { products, others };
 }
 
-/** The sum over all iterations of leftᵀ·right. @param left @param right the matrices of all iterations, stacked */
-export function productOfAll(g: Operators, left: Value, right: Value): Value {
-  const flat = (value: Value) => g.op("Flatten", [value], { axis: 2 });
-  return g.op("Gemm", [flat(left), flat(right)], { transA: 1 });
+/** The sum of a product over all iterations. @param left @param right the matrices of all iterations, stacked */
+export function productOfAll(g: Operators, left: Value, right: Value, summed: Product["summed"]): Value {
+  if (summed === "rows") {
+    const below = (value: Value) => g.op("Flatten", [value], { axis: 2 });
+    return g.op("Gemm", [below(left), below(right)], { transA: 1 });
+  }
+  const beside = (value: Value) => g.op("Flatten", [g.transpose(value, [1, 0, 2])], { axis: 1 });
+  return g.op("Gemm", [beside(left), beside(right)], { transB: 1 });
 }
 
 function summands(g: Operators, sum: Value): readonly Value[] {
@@ -47,7 +53,7 @@ function summands(g: Operators, sum: Value): readonly Value[] {
     : [sum];
 }
 
-/** leftᵀ·right, as the gradients of products have it. */
+/** leftᵀ·right or left·rightᵀ, as the gradients of products have them. */
 function productOf(g: Operators, value: Value): Product | undefined {
   const emission = g.emitter.emissionOf(value);
   const [left, right, ...others] = emission?.inputs ?? [];
@@ -55,16 +61,20 @@ function productOf(g: Operators, value: Value): Product | undefined {
     return undefined;
   const { node } = emission;
   if (node.opType === "MatMul") {
-    const before = g.emitter.emissionOf(left);
-    const [source] = before?.inputs ?? [];
-    return before?.node.opType === "Transpose" && source !== undefined ? { left: source, right } : undefined;
+    const source = (value: Value) => {
+      const before = g.emitter.emissionOf(value);
+      return before?.node.opType === "Transpose" ? before.inputs[0] : undefined;
+    };
+    const [ofLeft, ofRight] = [source(left), source(right)];
+    if (ofLeft !== undefined) return { left: ofLeft, right, summed: "rows" };
+    return ofRight === undefined ? undefined : { left, right: ofRight, summed: "columns" };
   }
   const isPlain =
     node.opType === "Gemm" &&
     integerAttribute(node, "transA", 0) === 1 &&
     integerAttribute(node, "transB", 0) === 0 &&
     floatAttribute(node, "alpha", 1) === 1;
-  return isPlain ? { left, right } : undefined;
+  return isPlain ? { left, right, summed: "rows" } : undefined;
 }
 
 /** Whether the extents are known around the iterations, so that none of them has others. */

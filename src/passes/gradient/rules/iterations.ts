@@ -122,7 +122,7 @@ export function iterationGradients(
   const allOf = lookup(factors, ofFactors);
   const fromBody = new Map(
     shared.map(({ value, sum, products }) => {
-      const ofProducts = products.map(({ left, right }) => productOfAll(g, allOf(left), allOf(right)));
+      const ofProducts = products.map(({ left, right, summed }) => productOfAll(g, allOf(left), allOf(right), summed));
       return [value.name, sum === undefined ? ofProducts : [last(sum.before), ...ofProducts]];
     }),
   );
