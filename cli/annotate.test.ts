@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import stringWidth from "string-width";
@@ -296,6 +297,16 @@ describe("help", () => {
   it("says the version", () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     expect(runProcess("--version").stdout.trim()).toBe(version);
+  });
+});
+
+// The limit is one of shells on Linux; WebAssembly takes 10 GB of addresses where a memory may grow.
+describe.runIf(process.platform === "linux")("a machine that gives a process few addresses", () => {
+  it("runs it", () => {
+    const command = `ulimit -v 8000000 && exec "${process.execPath}" dist/cli/main.js annotate "${mlp}"`;
+    const { status, stderr, stdout } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("fc1.weight");
   });
 });
 

@@ -2,6 +2,7 @@
 //   node bench/training/ours.mjs CACHE     (BENCH_THREADS: how many)
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import * as caadam from "../../dist/src/index.js";
 import { planTraining } from "../../dist/src/passes/training/rewrite.js";
@@ -60,7 +61,8 @@ async function prepareTraining(workload) {
     loss: { name },
     batchSize: workload.batch,
     shuffle: false,
-    threads,
+    // Of as many as there are cores, small networks take one by themselves.
+    ...(threads === availableParallelism() ? {} : { threads }),
   };
   const data = (/** @type {number} */ batches) => {
     const { input, target } = examplesOf(folder, workload, batches);

@@ -11,7 +11,7 @@ import { type HostTensor, tensorOver } from "./host-tensor.js";
 
 /** How sessions compute. */
 export interface SessionOptions {
-  /** Threads for one operator; by default as many as the machine has cores. */
+  /** Threads for one operator; by default as many as the machine has cores, in the training of small networks 1. */
   readonly threads?: number;
 }
 
