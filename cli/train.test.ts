@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readModel } from "../src/graph/read-model.js";
@@ -24,6 +25,32 @@ beforeAll(async () => {
   writeFileSync(path("houses.csv"), csv(rows));
   await run("new", "mlp", "5-8-1", "-o", "mlp.onnx", "--quiet");
   await run("new", "mlp", "5-8-1", "--dropout", "0.2", "--batch-norm", "-o", "eventful.onnx", "--quiet");
+});
+
+// `--jitless` is a Node without WebAssembly.
+it("gives the same weights where there is no WebAssembly", () => {
+  const train = [
+    "train",
+    "eventful.onnx",
+    "--data",
+    "houses.csv",
+    ...house,
+    "--clip-global-norm",
+    "1",
+    "--epochs",
+    "2",
+  ];
+  const without = spawnSync(
+    process.execPath,
+    ["--jitless", resolve("dist/cli/main.js"), ...train, "-o", "without.onnx"],
+    {
+      cwd: path("."),
+      encoding: "utf8",
+    },
+  );
+  expect(without.status, without.stderr).toBe(0);
+  expect(runProcess(...train, "-o", "with.onnx").status).toBe(0);
+  expect(bytes("without.onnx").equals(bytes("with.onnx"))).toBe(true);
 });
 
 function bytes(name: string): Buffer {

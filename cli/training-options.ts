@@ -74,7 +74,10 @@ export const trainingOptions = {
     defaultDescription: "0",
   },
   "keep-last": { type: "boolean", default: false, describe: "Keep the weights of the last epoch, not of the best" },
-  threads: { ...number("threads", "Threads for one operator"), defaultDescription: "one for each core, 1 for small networks" },
+  threads: {
+    ...number("threads", "Threads for one operator"),
+    defaultDescription: "one for each core, 1 for small networks",
+  },
   ...trainabilityOptions,
   ...trainingModeOptions,
 } as const;

@@ -415,7 +415,7 @@ export class Operators {
     }
     const repeated = padded.flatMap((extent, axis) => (extent === 1 && from[axis] !== 1 ? [axis] : []));
     const isLeading = repeated.every((axis, index) => axis === index) && repeated.length < padded.length;
-    if (isLeading) return this.reshapeLike(this.sumOfRows(gradient, repeated.length), to);
+    if (isLeading && repeated.length > 0) return this.reshapeLike(this.sumOfRows(gradient, repeated.length), to);
     const leading = repeated.filter((axis) => axis < extra);
     const summed = this.reduceSum(gradient, repeated, leading.length < repeated.length);
     return this.reshapeLike(summed, to);

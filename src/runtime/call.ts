@@ -43,15 +43,12 @@ export async function openCall<Kind>(
   open: (model: Model) => Promise<Kind>,
   losses: readonly ContractLoss[] = [],
 ): Promise<Call<Kind>> {
-  const feeds = contract.inputs.flatMap((port) => {
-    const tensor = port.role === "buffer" ? undefined : tensorOf(port);
-    return tensor === undefined ? [] : [[port.name, tensor] as const];
-  });
+  const feeds = tensorsOf(contract.inputs, (port) => (port.role === "buffer" ? undefined : tensorOf(port)));
   const batch = contract.inputs.filter(({ role }) => role === "feature" || role === "target");
   return {
     session: await open(standardModel(graph, `${name}.onnx`)),
     contract,
-    feeds: Object.fromEntries(feeds),
+    feeds,
     batch: { file: "the model", inputs: batch, outputs: [] },
     checkClasses: classNumberCheck(losses),
   };
@@ -70,13 +67,13 @@ export function feedsOf({ batch: wanted, checkClasses }: Call<unknown>, batch: B
   );
 }
 
-/** The memory that outputs are written into. */
-export function outputsOf(
-  { outputs }: ContractArtifact,
+/** The memory of inputs or outputs, where they have any. */
+export function tensorsOf(
+  ports: readonly ContractTensor[],
   tensorOf: (port: ContractTensor) => Tensor | undefined,
 ): Tensors {
   return Object.fromEntries(
-    outputs.flatMap((port) => {
+    ports.flatMap((port) => {
       const tensor = tensorOf(port);
       return tensor === undefined ? [] : [[port.name, tensor] as const];
     }),

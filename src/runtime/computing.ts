@@ -1,3 +1,4 @@
+import { isFloatingPoint } from "../graph/data-type.js";
 import { elementCount } from "../graph/tensor.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import type { Computing, SessionOptions } from "./session.js";
@@ -11,14 +12,16 @@ const SMALL = 2 ** 20;
  * may add numbers in another order.
  */
 export function computingOf(
-  { parameters, gradient }: TrainingPlan,
+  { parameters, gradient }: Pick<TrainingPlan, "parameters" | "gradient">,
   batchSize: number,
   given: SessionOptions,
 ): Computing {
   const features = gradient?.contract.inputs.filter(({ role }) => role === "feature") ?? [];
-  const isOfRows = features.every(({ shape }) => shape !== null && shape.length <= 2);
-  const isOfMatrices = parameters.every(({ shape }) => shape.length <= 2);
-  const elements = parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const isSmall = isOfRows && isOfMatrices && batchSize * elements <= SMALL;
+  // Of token ids, every one is a row.
+  const isOfRows = features.every(({ shape, dtype }) => shape !== null && shape.length <= 2 && !dtype.includes("int"));
+  const frozen = gradient?.graph.initializers.filter(({ dataType }) => isFloatingPoint(dataType)) ?? [];
+  const weights = [...parameters, ...frozen].map(({ shape }) => shape);
+  const elements = weights.reduce((sum, shape) => sum + elementCount(shape), 0);
+  const isSmall = isOfRows && weights.every(({ length }) => length <= 2) && batchSize * elements <= SMALL;
   return { isSmall, ...(isSmall ? { threads: 1 } : {}), ...given };
 }

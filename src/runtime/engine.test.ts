@@ -283,6 +283,7 @@ describe("weights of classes", () => {
     expect(await of(3n)).toBe(`target "target": holds 3, and the model's classes are 0 to 2; ${remedy}`);
     expect(await of(-1n)).toBe(`target "target": holds -1, and the model's classes are 0 to 2; ${remedy}`);
     expect(await of(-1n, { reduction: "sum" })).toMatch(/^target "target": holds -1, /);
+    expect(await of(7n, { classWeights: [1, 2, 3] })).toMatch(/^target "target": holds 7, /);
     expect(await of(-1n, { ignoreIndex: -1 })).toBeUndefined();
   });
 });

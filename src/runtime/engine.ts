@@ -7,7 +7,7 @@ import { packed } from "../passes/training/pack.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { updateArtifact } from "../passes/training/update-artifact.js";
 import { Accumulation, type AccumulationPlace } from "./accumulation.js";
-import { type Call, evaluateBatch, type Evaluation, feedsOf, openCall, outputsOf } from "./call.js";
+import { type Call, evaluateBatch, type Evaluation, feedsOf, openCall, tensorsOf } from "./call.js";
 import type { Batch } from "./data/dataset.js";
 import { firstNotFinite } from "./first-not-finite.js";
 import { type FloatTensor, zeros } from "./host-tensor.js";
@@ -166,7 +166,7 @@ export class Engine {
     const known = this.#places.get(this.state.isTurned);
     if (known !== undefined) return known;
     const { contract, feeds } = this.#gradient;
-    const outputs = outputsOf(contract, (port) => {
+    const outputs = tensorsOf(contract.outputs, (port) => {
       if (port.role === "loss") return this.#lossTensor;
       return port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port);
     });
@@ -176,11 +176,8 @@ export class Engine {
   }
 
   #buffers(contract: ContractArtifact): Tensors {
-    return Object.fromEntries(
-      contract.inputs.flatMap(({ name, role, of = "" }) => {
-        const buffer = role === "buffer" ? this.state.buffer(of) : undefined;
-        return buffer === undefined ? [] : [[name, buffer.current]];
-      }),
+    return tensorsOf(contract.inputs, ({ role, of = "" }) =>
+      role === "buffer" ? this.state.buffer(of)?.current : undefined,
     );
   }
 }

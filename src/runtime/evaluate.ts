@@ -30,7 +30,7 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   if (evaluation === undefined) throw new Error("an evaluation was planned");
   if (data.count === 0) throw new InputError("data", "have no examples to evaluate");
   const losses = lossesOf(plan.loss);
-  const measures = measuresOf(losses, evaluation.contract, options.metrics);
+  const measures = measuresOf(losses, options.metrics);
   const fixed = fixedBatch(evaluation.contract);
   const values = initialValues(model, plan, options.values);
   const call = await openCall(

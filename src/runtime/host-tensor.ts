@@ -51,7 +51,7 @@ export function zeros(type: FloatTensor["type"], dims: readonly number[]): Float
  */
 export function tensorOver(data: unknown, dims: readonly number[], type?: string): HostTensor | undefined {
   // Newer versions of Node have an array for float16; sessions then give that.
-  if (type === "float16" && ArrayBuffer.isView(data)) {
+  if (type === "float16" && isHalves(data)) {
     return { type, data: new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2), dims };
   }
   if (data instanceof Float32Array) return { type: "float32", data, dims };
@@ -69,4 +69,8 @@ export function tensorOver(data: unknown, dims: readonly number[], type?: string
 
 function isTexts(data: unknown): data is readonly string[] {
   return Array.isArray(data) && data.every((text) => typeof text === "string");
+}
+
+function isHalves(data: unknown): data is ArrayBufferView {
+  return ArrayBuffer.isView(data) && ["Uint16Array", "Float16Array"].includes(data.constructor.name);
 }

@@ -1,6 +1,8 @@
 import { type InferenceSession, Tensor } from "onnxruntime-node";
-import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
-import type { Graph, Model, Node, ValueInfo } from "../graph/model.js";
+import { valueNames } from "../graph/bodies.js";
+import { graphBuilder, modelOf } from "../graph/builder.js";
+import type { Model, Node, ValueInfo } from "../graph/model.js";
+import { UniqueNames } from "../graph/unique-names.js";
 import { type Computing, notComputed, openSession, type Tensors } from "./session.js";
 
 /**
@@ -26,7 +28,7 @@ export class InPlaceSession {
   static async open(model: Model, options: Computing = {}): Promise<InPlaceSession> {
     const message = await messageOfSequences();
     if (message === undefined) return new InPlaceSession(await openSession(model, options), undefined);
-    const ending = { message, output: unusedName(model.graph) };
+    const ending = { message, output: new UniqueNames(valueNames(model.graph)).next("sequence") };
     return new InPlaceSession(await openSession(withSequence(model, ending.output), options), ending);
   }
 
@@ -61,7 +63,7 @@ export class InPlaceSession {
 /** Outputs of a run, with null for those that have no memory yet. */
 type Fetches = Readonly<Record<string, Tensor | null>>;
 
-/** To throw and catch what the binding says takes as long as to copy so many outputs, and as these bytes. */
+/** To throw and catch what the binding says takes as long (8 µs) as to copy so many outputs, and as these bytes. */
 const [FEW_OUTPUTS, FEW_BYTES] = [4, 2 ** 15];
 
 /** How a run ends that gives a sequence. */
@@ -80,16 +82,24 @@ function messageOfSequences(): Promise<string | undefined> {
 
 async function tryOut(): Promise<string | undefined> {
   const g = graphBuilder("in place");
-  g.output(g.node("Neg", [g.initializer(float32Tensor("one", [], [1]))], {}, { outputs: ["y"] }), "float32", []);
-  const session = await openSession(withSequence(modelOf(g.graph()), "sequence"), { threads: 1 });
-  const written = new Float32Array(1);
+  const x = g.input("x", "float32", [2]);
+  for (const y of ["y", "z"]) g.output(g.node("Neg", [x], {}, { outputs: [y] }), "float32", [2]);
+  const tensor = (data: Float32Array) => new Tensor("float32", data, [2]);
+  const written = [new Float32Array(2), new Float32Array(2)] as const;
   try {
-    await session.run({}, { sequence: null, y: new Tensor("float32", written, []) });
+    const session = await openSession(withSequence(modelOf(g.graph()), "sequence"), { threads: 1 });
+    try {
+      const outputs = { sequence: null, y: tensor(written[0]), z: tensor(written[1]) };
+      await session.run({ x: tensor(Float32Array.of(1, 2)) }, outputs);
+      return undefined;
+    } catch (error) {
+      return written.every(([first, second]) => first === -1 && second === -2) ? messageOf(error) : undefined;
+    } finally {
+      await session.release();
+    }
+  } catch {
+    // A runtime without sequences.
     return undefined;
-  } catch (error) {
-    return written[0] === -1 ? messageOf(error) : undefined;
-  } finally {
-    await session.release();
   }
 }
 
@@ -111,15 +121,6 @@ function withSequence(model: Model, name: string): Model {
     ...model,
     graph: { ...graph, nodes: [node, ...graph.nodes], outputs: [{ name, type }, ...graph.outputs] },
   };
-}
-
-function unusedName({ inputs, initializers, nodes }: Graph): string {
-  const used = new Set(
-    [...inputs, ...initializers].map(({ name }) => name).concat(nodes.flatMap(({ outputs }) => outputs)),
-  );
-  let name = "sequence";
-  while (used.has(name)) name += "_";
-  return name;
 }
 
 function messageOf(error: unknown): string {

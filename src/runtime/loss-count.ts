@@ -1,4 +1,4 @@
-import type { ContractArtifact, ContractLoss } from "../passes/training/contract.js";
+import type { ContractLoss } from "../passes/training/contract.js";
 import type { CountedBatch } from "./batches.js";
 import { ignoredClass, isOfClasses } from "./class-numbers.js";
 
@@ -9,14 +9,15 @@ export type CountOf = (counted: CountedBatch) => number;
  * Over how much losses are means: over examples; that of class numbers over those that count, each with the weight of
  * its class. Of several losses, which are means over unlike things, over examples.
  */
-export function lossCount(losses: readonly ContractLoss[], { inputs }: ContractArtifact): CountOf {
+export function lossCount(losses: readonly ContractLoss[]): CountOf {
   const [loss, ...others] = losses;
-  const target = inputs.find(({ role }) => role === "target");
-  if (loss === undefined || !isOfClasses(loss) || target?.dtype !== "int64" || others.length > 0)
+  const { target } = loss ?? {};
+  if (loss === undefined || target === undefined || !isOfClasses(loss) || others.length > 0) {
     return ({ examples }) => examples;
+  }
   const weightOf = weightOfClass(loss);
   return ({ batch, examples }) => {
-    const tensor = batch[target.name];
+    const tensor = batch[target];
     if (tensor?.type !== "int64") return examples;
     let count = 0;
     for (const named of tensor.data) count += weightOf(named);
@@ -29,6 +30,7 @@ function weightOfClass(loss: ContractLoss): (named: bigint) => number {
   const ignored = ignoredClass(loss);
   return (named) => {
     if (named === ignored) return 0;
-    return classWeights === undefined ? 1 : (classWeights[Number(named)] ?? 0);
+    // What is no class is refused when it is computed with.
+    return classWeights?.[Number(named)] ?? 1;
   };
 }

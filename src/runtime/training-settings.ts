@@ -73,7 +73,7 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
   const stepsPerEpoch = batches === null ? null : Math.ceil(batches / accumulate);
   const losses = lossesOf(plan.loss);
   checkData(data, contract, batchSize);
-  const measures = measuresOf(losses, contract, data.validation === undefined ? [] : options.metrics);
+  const measures = measuresOf(losses, data.validation === undefined ? [] : options.metrics);
   const better = (monitor: string) => betterOf(monitor, measures);
   const monitor = options.earlyStopping?.monitor ?? "loss";
   const examples = isDataset(data.training) ? data.training.count : null;

@@ -1,4 +1,4 @@
-import type { ContractArtifact, ContractLoss } from "../passes/training/contract.js";
+import type { ContractLoss } from "../passes/training/contract.js";
 import type { Evaluation } from "./call.js";
 import type { Batch, Dataset } from "./data/dataset.js";
 import { inOrder } from "./batches.js";
@@ -37,15 +37,10 @@ export interface Measured {
  * @param names of metrics; by default those that people look at for these losses
  * @throws InputError for metrics that there are not, or that fit none of the losses
  */
-export function measuresOf(
-  losses: readonly ContractLoss[],
-  artifact: ContractArtifact,
-  names: readonly string[] | undefined,
-): Measures {
-  const targets = artifact.inputs.filter(({ role }) => role === "target");
-  const withTargets = losses.filter(({ name }) => name !== "model");
-  const metrics = withTargets.flatMap((loss, index): readonly NamedMetric[] => {
-    const target = targets[index]?.name;
+export function measuresOf(losses: readonly ContractLoss[], names: readonly string[] | undefined): Measures {
+  const withTargets = losses.filter(({ target }) => target !== undefined);
+  const metrics = withTargets.flatMap((loss): readonly NamedMetric[] => {
+    const { target } = loss;
     // Of several losses each takes the metrics that fit it; of one all must.
     const wanted = withTargets.length > 1 ? names?.filter((name) => fittingMetrics(loss).includes(name)) : names;
     return target === undefined
@@ -58,7 +53,7 @@ export function measuresOf(
         }));
   });
   const isMean = losses.every(({ reduction }) => reduction !== "sum");
-  return { isMean, countOf: isMean ? lossCount(losses, artifact) : ({ examples }) => examples, metrics };
+  return { isMean, countOf: isMean ? lossCount(losses) : ({ examples }) => examples, metrics };
 }
 
 /** Measures all examples of a dataset, batch by batch in their order. */

@@ -51,6 +51,27 @@ describe("a model with trained values", () => {
     expect(trained.graph.nodes).toEqual(model.graph.nodes);
   });
 
+  it("leaves other bodies' tensors of the same name alone", async () => {
+    const branch = (name: string, size: number): Graph => {
+      const b = graphBuilder(name);
+      const w = b.initializer(float32Tensor("w", [size], Array<number>(size).fill(1)));
+      b.output(b.node("ReduceSum", [w], { keepdims: 0 }, { outputs: [name] }), "float32", []);
+      return b.graph();
+    };
+    const g = graphBuilder("branches");
+    const branches = { then_branch: branch("two", 2), else_branch: branch("three", 3) };
+    g.output(g.node("If", [g.input("x", "bool", [])], branches, { outputs: ["y"] }), "float32", []);
+    const trained = withTrainedValues(modelOf(g.graph()), new Map([["w", values(5, 5)]]));
+    const run = async (x: number) =>
+      (await runModel(trained, { x: { dataType: "bool", shape: [], values: [x] } }))["y"];
+    expect([(await run(1))?.values, (await run(0))?.values]).toEqual([[10], [3]]);
+  });
+
+  it("is refused where values do not make their shape", () => {
+    const wrong = new Map([["a", { data: new Float32Array(3), dims: [1] }]]);
+    expect(refusal(() => withTrainedValues(scaled(), wrong))).toBe('"a": has 3 values for the shape [1]');
+  });
+
   it("is refused where the model has no such tensor, and where a number is too large for it", () => {
     expect(refusal(() => withTrainedValues(scaled(), new Map([["z", values(1)]])))).toMatch(
       /"z": is no initializer or constant of the model$/,

@@ -3,7 +3,7 @@ import type { Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
 import { requireInRange, storedValues } from "./stored-values.js";
 import { constantOf, namedTensors, tensorOf } from "./trained-tensors.js";
-import type { TrainedValues } from "./write-trained-model.js";
+import { shapesOf, type TrainedValues } from "./write-trained-model.js";
 
 /**
  * A model with new values of some of its tensors, its functions inlined: to encode, to fold or to run. (A file keeps
@@ -15,27 +15,30 @@ import type { TrainedValues } from "./write-trained-model.js";
 export function withTrainedValues(model: Model, values: ReadonlyMap<string, TrainedValues>): Model {
   const { graph, ...inlined } = inlineFunctions(model);
   const named = namedTensors(graph);
-  const trained = new Map<string, Tensor>();
-  for (const [name, { data, dims }] of values) {
+  // By the tensors that they take the place of: there may be others of the name in other bodies.
+  const trained = new Map<Tensor, Tensor>();
+  const shapes = shapesOf(values);
+  for (const [name, { data }] of values) {
     const where = `${model.label}: "${name}"`;
-    const tensor = tensorOf(named.get(name) ?? [], dims, where);
+    const tensor = tensorOf(named.get(name) ?? [], shapes.get(name) ?? [], where);
     requireInRange(data, tensor, where);
     const source = storedValues(data, tensor.dataType);
-    trained.set(name, { ...tensor, payload: { kind: "raw", range: { source, offset: 0, length: source.size } } });
+    trained.set(tensor, { ...tensor, payload: { kind: "raw", range: { source, offset: 0, length: source.size } } });
   }
   return { ...inlined, source: undefined, graph: inGraph(graph, trained) };
 }
 
-function inGraph(graph: Graph, trained: ReadonlyMap<string, Tensor>): Graph {
+function inGraph(graph: Graph, trained: ReadonlyMap<Tensor, Tensor>): Graph {
   return {
     ...graph,
-    initializers: graph.initializers.map((tensor) => trained.get(tensor.name) ?? tensor),
+    initializers: graph.initializers.map((tensor) => trained.get(tensor) ?? tensor),
     nodes: graph.nodes.map((node) => inNode(node, trained)),
   };
 }
 
-function inNode(node: Node, trained: ReadonlyMap<string, Tensor>): Node {
-  const value = constantOf(node) && trained.get(node.outputs[0] ?? "");
+function inNode(node: Node, trained: ReadonlyMap<Tensor, Tensor>): Node {
+  const constant = constantOf(node);
+  const value = constant && trained.get(constant);
   if (value !== undefined) return { ...node, attributes: new Map([["value", { kind: "tensor", value }]]) };
   const attributes = [...node.attributes].map(([name, attribute]): readonly [string, Attribute] =>
     attribute.kind === "graph" ? [name, { ...attribute, value: inGraph(attribute.value, trained) }] : [name, attribute],

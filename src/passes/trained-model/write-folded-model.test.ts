@@ -6,6 +6,7 @@ import { float32Tensor, graphBuilder, modelOf } from "../../graph/builder.js";
 import { encodeModel } from "../../graph/encode-model.js";
 import { externalWeights } from "../../graph/external-weights.js";
 import { readModel } from "../../graph/read-model.js";
+import { refusal } from "../../graph/testing/input-error.js";
 import { temporaryFolder } from "../../graph/testing/files.js";
 import type { Preprocessing } from "../preprocessing/preprocessing.js";
 import { writeFoldedModel } from "./write-folded-model.js";
@@ -61,5 +62,14 @@ describe("a folded model is written", () => {
     const { y } = await session.run({ x: new Tensor("float32", new Float32Array(size).fill(5), [1, size]) });
     expect(y?.data).toEqual(Float32Array.of(size * 3 * 2));
     await session.release();
+  });
+
+  it("or not at all where it cannot be folded", () => {
+    const [from, to] = [temporaryFolder(), temporaryFolder()];
+    const model = readModel(written(from, true));
+    const values = new Map([["w", { data: new Float32Array(size), dims: [size, 1] }]]);
+    const write = () => writeFoldedModel(model, values, join(to, "m.onnx"), preprocessing, { outputs: { y: "price" } });
+    expect(refusal(write)).toMatch(/^target "price": is not among those/);
+    expect(readdirSync(to)).toEqual([]);
   });
 });

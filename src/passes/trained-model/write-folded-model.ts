@@ -25,8 +25,10 @@ export function writeFoldedModel(
   preprocessing: Preprocessing,
   options: FoldOptions = {},
 ): readonly string[] {
+  // What this refuses is refused before anything is written.
+  const inMemory = foldPreprocessing(withTrainedValues(model, values), preprocessing, options);
   if (model.externalFiles.length === 0) {
-    writeFile(path, [encodeModel(foldPreprocessing(withTrainedValues(model, values), preprocessing, options))]);
+    writeFile(path, [encodeModel(inMemory)]);
     return [path];
   }
   const paths = writeTrainedModel(model, values, path);

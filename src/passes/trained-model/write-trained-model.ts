@@ -83,7 +83,8 @@ function sourceOf({ source, label }: Model): ByteSource {
   return source;
 }
 
-function shapesOf(values: ReadonlyMap<string, TrainedValues>): ReadonlyMap<string, readonly number[]> {
+/** @throws InputError for values that do not make their shape */
+export function shapesOf(values: ReadonlyMap<string, TrainedValues>): ReadonlyMap<string, readonly number[]> {
   for (const [name, { data, dims }] of values) {
     if (data.length === elementCount(dims)) continue;
     throw new InputError(`"${name}"`, `has ${data.length} values for the shape [${dims.join(", ")}]`);

@@ -1,3 +1,4 @@
+import { InputError } from "../../graph/errors.js";
 import { type Contract, lossesOf } from "../../passes/training/contract.js";
 import { assemble, type AssembledData, type AssembleOptions } from "./assemble.js";
 import { classCountsOf } from "./class-counts.js";
@@ -9,15 +10,23 @@ import type { Source } from "./source.js";
  * @param contract of the training's graphs, `gradient` among them
  * @throws InputError with file, row and column for data that do not fit
  */
-export function assembleFor(
+export async function assembleFor(
   contract: Pick<Contract, "artifacts" | "loss">,
   sources: readonly Source[],
   description: DataDescription = {},
   options: AssembleOptions = {},
 ): Promise<AssembledData> {
+  const { gradient } = contract.artifacts;
+  if (gradient === undefined) {
+    throw new InputError(
+      "the contract",
+      "has no gradient, whose inputs the data feed",
+      'rewrite with emit: ["gradient"]',
+    );
+  }
   const ignoreIndex = lossesOf(contract.loss).find((loss) => loss.ignoreIndex !== undefined)?.ignoreIndex;
   return assemble(
-    contract.artifacts.gradient?.inputs ?? [],
+    gradient.inputs,
     sources,
     { classes: classCountsOf(contract), ...(ignoreIndex === undefined ? {} : { ignoreIndex }), ...description },
     options,

@@ -32,7 +32,6 @@ export function encoderOf(input: BoundInput): Encoder {
 /** An input of numbers. */
 type BoundNumbers = BoundInput & { readonly type: NumberType };
 
-/** A missing text is "". */
 function textEncoder({ name, type, shape, columns }: BoundInput): Encoder {
   return {
     field: { name, type, shape },

@@ -82,7 +82,9 @@ describe("from raw data to a trained model that takes raw data", () => {
       price: numbers(1, 2, 3),
     });
     const description = { features: { city: ["a", "b"] }, target: "price" };
-    await expect(assemble(inputs, [file], description)).rejects.toThrow(/column "a": is missing/);
+    await expect(assemble(inputs, [file], { ...description, missing: "mean" })).rejects.toThrow(
+      /column "a": is missing \(examples that lack values: 1 of 3\); correct it, or choose --missing drop$/,
+    );
     const data = await assemble(inputs, [file], { ...description, missing: "drop" });
     const { city } = await data.training.read(Uint32Array.of(1, 0));
     expect(city).toEqual({ type: "string", data: ["Rom", "z", "Bonn", "x"], dims: [2, 2] });
@@ -107,6 +109,7 @@ describe("from raw data to a trained model that takes raw data", () => {
     const fed = (gradient?.inputs ?? []).filter(({ role }) => role === "feature" || role === "target");
     expect(() => checkFeeds({ file: "gradient.onnx", inputs: fed, outputs: [] }, batch)).not.toThrow();
     const beyond = memorySource("l.idx", { l: { kind: "uint8", values: [1, 10] } });
+    await expect(assembleFor({ ...contract, artifacts: {} }, [images])).rejects.toThrow(/has no gradient/);
     await expect(assembleFor(contract, [images, beyond])).rejects.toThrow(
       'l.idx, row 3, column "l": holds 10, and class numbers go from 0 to 9',
     );

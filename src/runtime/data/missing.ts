@@ -68,7 +68,10 @@ function infiniteValue({ column: { name, shape } }: FileColumn, place: string, {
 function missingValue({ input, fed, store, firstRow }: LackingColumn, share: string, { remedy }: MissingPolicy) {
   const { name, shape, kind } = fed.column;
   const isFillable =
-    input.role === "feature" && shape.length === 0 && (kind === "text" || integerRange(input.type) === undefined);
+    input.role === "feature" &&
+    input.type !== "string" &&
+    shape.length === 0 &&
+    (kind === "text" || integerRange(input.type) === undefined);
   const choice = `${remedy} --missing ${isFillable ? "drop, mean or median" : "drop"}`;
   const what = shape.length === 0 ? "is missing" : "holds NaN, a missing value";
   const where = `${store.describe(firstRow)}, column "${name}"`;

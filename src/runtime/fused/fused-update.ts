@@ -72,10 +72,11 @@ export class FusedUpdate {
   /**
    * Compiles an update and allocates its state, all zeros.
    * @param mostPages pages of 64 KiB in one memory: slots that do not fit into one are in several
-   * @returns undefined where the artifact is more than arithmetic on elements, where a slot is larger than a memory, and
-   *   where there is not so much memory
+   * @returns undefined where the artifact is more than arithmetic on elements, where a slot is larger than a memory,
+   *   where there is not so much memory, and where there is no WebAssembly with vectors
    */
   static compile(artifact: Artifact, mostPages = MOST_PAGES): FusedUpdate | undefined {
+    if (typeof WebAssembly === "undefined") return undefined;
     const plan = elementWise(artifact);
     const layout = plan && layoutOf(plan, mostPages * PAGE_BYTES);
     const memories = layout && allocated(layout.sizes);
@@ -88,6 +89,8 @@ export class FusedUpdate {
       return { ...slot, name: names.get(key)?.name ?? "" };
     });
     const code = wasmModule([...names.values()].map(({ name, loop }) => loopFunction(name, loop)));
+    // A machine may have no vectors.
+    if (!WebAssembly.validate(code)) return undefined;
     const module = new WebAssembly.Module(code);
     const instances = memories.map(
       (memory) => new WebAssembly.Instance(module, { [memoryImport.module]: { [memoryImport.name]: memory } }),

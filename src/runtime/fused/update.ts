@@ -3,8 +3,9 @@ import { standardModel } from "../../graph/standard-model.js";
 import type { StepNumbers } from "../../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../../passes/training/artifact.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
+import { tensorsOf } from "../call.js";
 import { InPlaceSession } from "../in-place-session.js";
-import { runtimeTensor, type Computing, type Tensors } from "../session.js";
+import { type Computing, runtimeTensor } from "../session.js";
 import type { FusedUpdate } from "./fused-update.js";
 
 /** What moves the state of a training by its gradients. */
@@ -49,13 +50,4 @@ export async function openUpdate(
     },
     close: async () => session?.close(),
   };
-}
-
-function tensorsOf(ports: readonly ContractTensor[], tensorOf: (port: ContractTensor) => Tensor | undefined): Tensors {
-  return Object.fromEntries(
-    ports.flatMap((port) => {
-      const tensor = tensorOf(port);
-      return tensor === undefined ? [] : [[port.name, tensor] as const];
-    }),
-  );
 }

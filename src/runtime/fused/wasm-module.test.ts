@@ -89,13 +89,6 @@ describe("instructions do what JavaScript does", () => {
   });
 });
 
-test("a memory that threads share", () => {
-  const code = wasmModule([{ name: "f", parameters: [], locals: [], body: [] }], true);
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const imports = { [memoryImport.module]: { [memoryImport.name]: memory } };
-  expect(() => new WebAssembly.Instance(new WebAssembly.Module(code), imports)).not.toThrow();
-});
-
 describe("LEB128", () => {
   // Examples of DWARF Debugging Information Format 5, section 7.6.
   test.each([

@@ -27,11 +27,11 @@ export const PAGE_BYTES = 2 ** 16;
 /** Pages that 32-bit addresses reach: 4 GiB. */
 export const MOST_PAGES = 2 ** 16;
 
-/** A module that exports these functions. @param isShared whether its memory is one that threads share */
-export function wasmModule(functions: readonly WasmFunction[], isShared = false): Uint8Array<ArrayBuffer> {
+/** A module that exports these functions. */
+export function wasmModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const FUNCTION = 0x60;
   const types = functions.map(({ parameters }) => [FUNCTION, ...vector(parameters.map(typeCode)), ...vector([])]);
-  const limits = isShared ? [0x03, ...unsigned(0), ...unsigned(MOST_PAGES)] : [0x00, ...unsigned(0)];
+  const limits = [0x00, ...unsigned(0)];
   const [MEMORY, EXPORTED_FUNCTION] = [0x02, 0x00];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d],
