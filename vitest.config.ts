@@ -6,7 +6,7 @@ export default defineConfig({
     testTimeout: 60_000,
     // By default a core is left idle, which is half of a small machine.
     maxWorkers: "100%",
-    // Modules have no state that tests could share, and to load all of them for each file takes as long as the tests.
+    // What modules keep depends on no test, and to load all of them for each file takes as long as the tests.
     isolate: false,
   },
 });

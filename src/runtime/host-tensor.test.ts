@@ -29,12 +29,19 @@ test.each(tensors)(
 );
 
 test("numbers of half precision come by their bits, whatever array they are in", () => {
-  const within = new DataView(Uint16Array.of(0, 0x3c00, 0x4000).buffer, 2);
+  const view = new DataView(Uint16Array.of(0, 0x3c00, 0x4000).buffer, 2);
+  // As a Float16Array would be, which newer versions of Node have.
+  const within = Object.assign(view, { BYTES_PER_ELEMENT: 2 });
   expect(tensorOver(within, [2], "float16")).toEqual({
     type: "float16",
     data: Uint16Array.of(0x3c00, 0x4000),
     dims: [2],
   });
+});
+
+test("numbers of another size are no halves", () => {
+  expect(tensorOver(Float32Array.of(1, 2), [2], "float16")?.type).toBe("float32");
+  expect(tensorOver(Int16Array.of(1, 2), [2], "float16")?.type).toBe("int16");
 });
 
 test("other data are those of no tensor", () => {

@@ -72,5 +72,6 @@ function isTexts(data: unknown): data is readonly string[] {
 }
 
 function isHalves(data: unknown): data is ArrayBufferView {
-  return ArrayBuffer.isView(data) && ["Uint16Array", "Float16Array"].includes(data.constructor.name);
+  const isOfTwoBytes = ArrayBuffer.isView(data) && "BYTES_PER_ELEMENT" in data && data.BYTES_PER_ELEMENT === 2;
+  return isOfTwoBytes && !(data instanceof Int16Array);
 }

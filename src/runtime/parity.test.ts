@@ -20,14 +20,17 @@ import { train } from "./train.js";
 // initial weights and batches. In float32 rounding grows by a few percent each step, and a ReLU whose input is zero but
 // for rounding makes it jump, so that any two implementations part sooner or later, be it by the order of sums. So in
 // float64 all 200 losses of ReLU networks agree, to the 8 digits that the files keep of them, and so do the weights at
-// the end; in float32 those of networks with tanh to 1e-4 for as long as the framework agrees with itself (`together`),
-// and those of ReLU networks at first.
+// the end; in float32 those of networks with tanh to 1e-4 for as long as the framework agrees with itself when the rows of
+// batches change places (`together`), and so do those of all ReLU networks at first, and of nine in ten to that end.
 
 /** PyTorch adds 1e-6 to the norm that it clips by. */
 const clipTolerance = 2e-6;
 const fileTolerance = 1e-7;
-/** No ReLU has parted before. */
-const firstSteps = 50;
+const tolerance = 1e-4;
+/** No ReLU network has parted before. */
+const firstSteps = 24;
+/** Of ReLU networks in float32: whether they have agreed for as long as they could. */
+const agreed: boolean[] = [];
 
 /** Of large networks only the trajectories whose scales depend on the shapes, and PyTorch's. */
 const ofLarge = new Set(
@@ -65,17 +68,22 @@ describe.each(networks.map((hidden) => ({ hidden, name: hidden.join("-") })))("$
   );
 
   it.each(trajectories)("$name, ReLU in float32 at first", async (trajectory) => {
-    const steps = Math.min(trajectory.together, firstSteps);
-    const { losses } = await trained(hidden, trajectory, "relu", "float32", steps);
-    const expected = perUpdate(trajectory, trajectory.losses.slice(0, steps));
-    expect(greatestDifference(losses, expected).relative).toBeLessThan(1e-4);
+    const { losses } = await trained(hidden, trajectory, "relu", "float32", trajectory.together);
+    const expected = perUpdate(trajectory, trajectory.losses.slice(0, trajectory.together));
+    const first = greatestDifference(losses.slice(0, firstSteps), expected.slice(0, firstSteps));
+    expect(first.relative).toBeLessThan(tolerance);
+    agreed.push(greatestDifference(losses, expected).relative < tolerance);
   });
 
   it.each(chosen(trajectoriesOf(hidden, "tanh").trajectories))("$name, tanh in float32", async (trajectory) => {
     const { losses } = await trained(hidden, trajectory, "tanh", "float32", trajectory.together);
     const expected = perUpdate(trajectory, trajectory.losses.slice(0, trajectory.together));
-    expect(greatestDifference(losses, expected).relative).toBeLessThan(1e-4);
+    expect(greatestDifference(losses, expected).relative).toBeLessThan(tolerance);
   });
+});
+
+it("nine in ten ReLU networks part from the framework no sooner than it does from itself", () => {
+  expect(agreed.filter(Boolean).length / agreed.length).toBeGreaterThan(0.9);
 });
 
 function toleranceOf({ framework, optimizer: { globalClipNorm } }: Trajectory): number {
