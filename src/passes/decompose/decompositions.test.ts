@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { refusal } from "../../graph/testing/input-error.js";
-import { operatorsOf, operatorsWithGradients, real } from "./testing/decomposed.js";
+import { type Application, operatorsOf, operatorsWithGradients, real } from "./testing/decomposed.js";
 
 const count = (names: readonly string[], name: string) => names.filter((other) => other === name).length;
 
@@ -46,6 +46,31 @@ describe("normalizations share what forward and backward pass have in common", (
     });
     expect(count(names, "LayerNormalization")).toBe(1);
     expect(names).not.toContain("ReduceMean");
+  });
+});
+
+describe("a convolution", () => {
+  const convolution = (channels: number, extent: number | string, attributes: Application["attributes"]) => ({
+    operator: "Conv",
+    inputs: [real("batch", channels, extent, extent), real(64, channels, 3, 3)],
+    attributes: { pads: [1, 1, 1, 1], ...attributes },
+  });
+
+  test("of many channels to few positions is one product, and two for its gradients, which add nothing at indices", () => {
+    const names = operatorsWithGradients(convolution(32, 4, {}));
+    expect(count(names, "MatMul")).toBe(3);
+    expect(names).not.toContain("Conv");
+    expect(names).not.toContain("ConvTranspose");
+    expect(names).not.toContain("ScatterElements");
+  });
+
+  test.each([
+    ["more positions", convolution(32, 5, {})],
+    ["few channels", convolution(16, 4, {})],
+    ["unknown extents", convolution(32, "extent", {})],
+    ["padding by name", convolution(32, 4, { auto_pad: "SAME_UPPER" })],
+  ])("with %s stays", (_, application) => {
+    expect(operatorsOf(application)).toEqual(["Conv"]);
   });
 });
 

@@ -5,6 +5,7 @@ import type { Rewrite } from "../../graph/replay.js";
 import { activations } from "./activations.js";
 import { classificationLosses } from "./classification-losses.js";
 import { contextOf, type Decomposition, type Decompositions } from "./decomposition.js";
+import { convolutions } from "./convolution.js";
 import { normalizations } from "./normalizations.js";
 import { einsums } from "./einsum.js";
 import { deformableConvolutions } from "./deformable-convolution.js";
@@ -25,6 +26,7 @@ import { microsoftTensors } from "./microsoft/tensors.js";
 const families: readonly Decompositions[] = [
   activations,
   classificationLosses,
+  convolutions,
   normalizations,
   einsums,
   deformableConvolutions,

@@ -58,6 +58,20 @@ describe("the gradient of a convolution", () => {
     expect(nodes.filter((op) => !["Shape", "ConstantOfShape"].includes(op))).toEqual(["Conv", "ConvTranspose"]);
   });
 
+  test.each([
+    ["of an image is one product with all that windows read", 16, ["Gather", "MatMul"]],
+    ["of a large image, which would be too much, is one for each tap", 400, []],
+    ["of an image of unknown extents, too", "extent", []],
+  ])("towards weights %s", (_, extent, expected) => {
+    const shapes = [
+      ["batch", 8, extent, extent],
+      [4, 8, 3, 3],
+    ];
+    const nodes = operators("Conv", shapes, [1]);
+    const found = nodes.filter((op) => op === "Gather" || op === "MatMul");
+    expect(found).toEqual(expected.length > 0 ? expected : Array.from({ length: 9 }, () => "MatMul"));
+  });
+
   test("needs weights of known extents", () => {
     const run = () =>
       operators(

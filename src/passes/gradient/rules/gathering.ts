@@ -13,6 +13,10 @@ export const gatherings: GradientRules = {
     const axis = g.axis(x, integerAttribute(node, "axis", 0));
     const [index, ...others] = knownNumbers(indices) ?? [];
     if (index !== undefined && others.length === 0) return [sliceAt(g, x, axis, index, dY)];
+    if (index !== undefined && axis > 0) {
+      const sum = sumOfReaders(g, x, axis, [index, ...others], dY);
+      if (sum !== undefined) return [sum];
+    }
     if (axis > 0) return [addSlices(g, x, axis, indices, dY)];
     return [addRows(g, x, { rows: indices, width: product(g.shape(x).slice(1)) }, dY)];
   }),
@@ -48,6 +52,27 @@ function sliceAt(g: Operators, x: Value, axis: number, index: number, dY: Value)
   const slice = g.reshape(dY, g.shape(x).with(axis, 1));
   const pads = g.extents([before, subtract(subtract(extent, 1), before)]);
   return g.op("Pad", [slice, pads, undefined, g.integers([axis])]);
+}
+
+/**
+ * Where it is known who reads what: each slice of dX is the sum of those slices of dY that were read from it, or zeros.
+ * A Gather and a ReduceSum on all threads, where adding at indices is element by element on one.
+ * @returns undefined where the extent is unknown, or where some slices have far more readers than others
+ */
+function sumOfReaders(g: Operators, x: Value, axis: number, indices: readonly number[], dY: Value): Value | undefined {
+  const extent = g.shape(x)[axis];
+  if (typeof extent !== "number") return undefined;
+  const readers = range(extent).map((position) =>
+    range(indices.length).filter((place) => indices[place] === position || indices[place] === position - extent),
+  );
+  const most = Math.max(...readers.map(({ length }) => length));
+  if (most * extent > 4 * indices.length) return undefined;
+  const slices = g.reshape(dY, g.shape(x).with(axis, indices.length));
+  const isEven = readers.every(({ length }) => length === most);
+  const zerosBehind = [slices, g.integers([0, 1]), undefined, g.integers([axis])];
+  const table = range(most).flatMap((turn) => readers.map((places) => places[turn] ?? indices.length));
+  const read = g.gather(isEven ? slices : g.op("Pad", zerosBehind), g.tensor("int64", [most, extent], table), axis);
+  return g.reduceSum(read, [axis], false);
 }
 
 /** Zeros like x with slices added at indices along an axis. */

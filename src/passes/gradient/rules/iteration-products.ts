@@ -61,8 +61,8 @@ function productOf(g: Operators, value: Value): Product | undefined {
     return undefined;
   const { node } = emission;
   if (node.opType === "MatMul") {
-    const source = (value: Value) => {
-      const before = g.emitter.emissionOf(value);
+    const source = (factor: Value) => {
+      const before = g.emitter.emissionOf(factor);
       return before?.node.opType === "Transpose" ? before.inputs[0] : undefined;
     };
     const [ofLeft, ofRight] = [source(left), source(right)];

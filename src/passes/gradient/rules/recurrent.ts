@@ -26,7 +26,7 @@ export function cellGradients(context: GradientContext<number>): InputGradients 
 }
 
 /**
- * The rules. The forward pass has put out the gates of all steps and what they were multiplied with: what they
+ * The rules. The forward pass has put out the states and gates of all steps, and the factors of its products: what they
  * contribute is computed for all steps at once, and only what a step hands to the one before it is computed step by
  * step. So are the gradients of the weights one product each. States and gates have examples as columns.
  */
@@ -36,15 +36,14 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
      * c' = f·c + i·n, h' = o·tanh(c').  dc' += dh'·o·(1 − tanh²c'), di = dc'·n, do = dh'·tanh(c'), df = dc'·c, dn =
      * dc'·i, each times the slope of its gate; dc = dc'·f, dh = Rᵀ·dz.
      */
-    LSTM: cell(2, 1, 8, (steps) => {
-      const { g, after, weights, gates, end, outside, isReversed } = steps;
+    LSTM: cell(2, 1, 8, ({ g, hidden, after, weights: [weights], gates, end, outside, isReversed }) => {
       const [i, o, f, n, remembered, entered, squashed, seen] = gates;
       const intoCell = g.sub(o, g.mul(after, squashed));
       const ofInput = g.mul(entered, g.sub(1, i));
       const ofOutput = g.mul(after, g.sub(1, o));
       const ofForget = g.mul(remembered, g.sub(1, f));
       const ofCandidate = g.sub(i, g.mul(entered, n));
-      const r = transposedPart(g, weights[0], after);
+      const r = transposedPart(g, weights, hidden);
       const backwards = scan(g, {
         name: "backwards",
         states: end,
@@ -66,7 +65,7 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
       const [dz] = backwards.outputs;
       return {
         start: backwards.states,
-        input: () => towardsInput(g, weights[0], after, dz),
+        input: () => towardsInput(g, weights, hidden, dz),
         captures: [productOfAll(g, dz, seen, "columns")],
       };
     }),
@@ -75,11 +74,10 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
      * h' = n + z·(h − n), n = tanh(W·x + R·(r·h)).  dz = dh'·(h − n)·σ', dn = dh'·(1 − z)·tanh', dr = (Rₙᵀ·dn)·h·σ', dh
      * = dh'·z + (Rₙᵀ·dn)·r + Rᵀ·[dz, dr].
      */
-    GRU: cell(1, 2, 7, (steps) => {
-      const { g, after, weights, gates, end, outside, isReversed } = steps;
+    GRU: cell(1, 2, 7, ({ g, hidden, weights, gates, end, outside, isReversed }) => {
       const [z, r, n, kept, entered, seen, seenByCandidate] = gates;
-      const { ofUpdate, ofCandidate, ofReset } = slopes(g, { z, r, n, kept, entered });
-      const [rOfGates, rOfCandidate] = [transposedPart(g, weights[0], after), transposedPart(g, weights[1], after)];
+      const { ofUpdate, ofCandidate, ofReset } = mixing(g, { z, r, n, kept, entered });
+      const [rOfGates, rOfCandidate] = [transposedPart(g, weights[0], hidden), transposedPart(g, weights[1], hidden)];
       const backwards = scan(g, {
         name: "backwards",
         states: end,
@@ -97,7 +95,7 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
       const [dGates, dn] = backwards.outputs;
       return {
         start: backwards.states,
-        input: () => g.add(towardsInput(g, weights[0], after, dGates), towardsInput(g, weights[1], after, dn)),
+        input: () => g.add(towardsInput(g, weights[0], hidden, dGates), towardsInput(g, weights[1], hidden, dn)),
         captures: [productOfAll(g, dGates, seen, "columns"), productOfAll(g, dn, seenByCandidate, "columns")],
       };
     }),
@@ -106,11 +104,10 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
      * h' = n + z·(h − n), n = tanh(W·x + r·q), q = R·h + b.  dz, dn as above, dr = dn·q·σ', dq = dn·r, dh = dh'·z +
      * Rᵀ·[dz, dr, dq].
      */
-    "GRU, linear before reset": cell(1, 2, 6, (steps) => {
-      const { g, x, after, weights, gates, end, outside, isReversed } = steps;
+    "GRU, linear before reset": cell(1, 2, 6, ({ g, x, hidden, weights, gates, end, outside, isReversed }) => {
       const [z, r, n, kept, entered, seen] = gates;
-      const { ofUpdate, ofCandidate, ofReset } = slopes(g, { z, r, n, kept, entered });
-      const weight = transposedPart(g, weights[0], after);
+      const { ofUpdate, ofCandidate, ofReset } = mixing(g, { z, r, n, kept, entered });
+      const weight = transposedPart(g, weights[0], hidden);
       const backwards = scan(g, {
         name: "backwards",
         states: end,
@@ -126,7 +123,7 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
       const [dz, dn] = backwards.outputs;
       return {
         start: backwards.states,
-        input: () => g.add(towardsInput(g, weights[0], after, dz), g.matMul(g.transposeLast(weights[1]), dn)),
+        input: () => g.add(towardsInput(g, weights[0], hidden, dz), g.matMul(g.transposeLast(weights[1]), dn)),
         captures: [productOfAll(g, dz, seen, "columns"), productOfAll(g, dn, x, "columns")],
       };
     }),
@@ -142,8 +139,8 @@ const cellRules: ReadonlyMap<string, (context: GradientContext<number>) => Input
  * @param slope f'(z) from h'
  */
 function simpleCell(slope: (g: Operators, h: Value) => Value) {
-  return cell(1, 1, 1, ({ g, weights, after, gates, end, outside, isReversed }) => {
-    const r = transposedPart(g, weights[0], after);
+  return cell(1, 1, 1, ({ g, hidden, after, weights: [weights], gates: [seen], end, outside, isReversed }) => {
+    const r = transposedPart(g, weights, hidden);
     const backwards = scan(g, {
       name: "backwards",
       states: end,
@@ -157,8 +154,8 @@ function simpleCell(slope: (g: Operators, h: Value) => Value) {
     const [dz] = backwards.outputs;
     return {
       start: backwards.states,
-      input: () => towardsInput(g, weights[0], after, dz),
-      captures: [productOfAll(g, dz, gates[0], "columns")],
+      input: () => towardsInput(g, weights, hidden, dz),
+      captures: [productOfAll(g, dz, seen, "columns")],
     };
   });
 }
@@ -169,17 +166,19 @@ interface Steps<States extends number, Weights extends number, Gates extends num
   readonly isReversed: boolean;
   /** The last input; the others are the states before the first step. */
   readonly x: Value;
-  /** The captures: [R, W, b] beside each other. */
+  /** How many rows a state has. */
+  readonly hidden: Extent;
+  /** The first captures: [R, W, b] beside each other. */
   readonly weights: Tuple<Value, Weights>;
   /**
-   * Behind the states after the last step among the outputs: the hidden states after each step; and the gates, and what
-   * they and the weights were multiplied with.
+   * Behind the states after the last step among the outputs: the hidden states after each step; and the gates, with
+   * other factors of products.
    */
   readonly after: Value;
   readonly gates: Tuple<Value, Gates>;
   /** The gradients of the states after the last step. */
   readonly end: Tuple<Value, States>;
-  /** The gradient of the hidden states as an output; or nothing. */
+  /** The gradient of the hidden states of all steps; or nothing. */
   readonly outside: readonly Value[];
 }
 
@@ -198,16 +197,17 @@ function cell<const States extends 1 | 2, const Weights extends number, const Ga
 ): (context: GradientContext<number>) => InputGradients | undefined {
   return ({ g, node, inputs, outputs, captures, gradients, needs }) => {
     const start = inputs.slice(0, states).filter((input) => input !== undefined);
-    const x = inputs[states];
+    const [x, hidden] = [inputs[states], start[0]?.shape?.[0]];
     const [after, ...behind] = outputs.slice(states).filter((output) => output !== undefined);
-    if (start.length < states || x === undefined || after === undefined) return undefined;
-    if (behind.length !== gates || captures.length !== weights) return undefined;
+    if (start.length < states || x === undefined || hidden === undefined || after === undefined) return undefined;
+    if (behind.length !== gates || captures.length < weights) return undefined;
     const dy = gradients[states];
-    const found = rule({
+    const steps = rule({
       g,
       isReversed: integersAttribute(node, "scan_input_directions")?.[0] === 1,
       x,
-      weights: tuple(captures, weights),
+      hidden,
+      weights: tuple(captures.slice(0, weights), weights),
       after,
       gates: tuple(behind, gates),
       end: tuple(
@@ -216,34 +216,31 @@ function cell<const States extends 1 | 2, const Weights extends number, const Ga
       ),
       outside: dy === undefined ? [] : [dy],
     });
-    return [...found.start, needs(states) && found.input(), ...found.captures];
+    return [...steps.start, needs(states) && steps.input(), ...steps.captures];
+  };
+}
+
+/** What the sums that the gates are made of get of the gradient of n + z·(h − n); that of r, of what r multiplies. */
+function mixing(
+  g: Operators,
+  { z, r, n, kept, entered }: { readonly [value in "z" | "r" | "n" | "kept" | "entered"]: Value },
+) {
+  const other = g.sub(1, z);
+  return {
+    ofUpdate: g.mul(kept, other),
+    ofCandidate: g.mul(other, g.sub(1, g.square(n))),
+    ofReset: g.mul(entered, g.sub(1, r)),
   };
 }
 
 /** Of [R, W, b] what the hidden state is multiplied with, transposed: R's. */
-function transposedPart(g: Operators, weights: Value, after: Value): Value {
-  return g.transposeLast(g.slice(weights, 1, 0, g.integer(hiddenSize(g, after))));
+function transposedPart(g: Operators, weights: Value, hidden: Extent): Value {
+  return g.transposeLast(g.slice(weights, 1, 0, g.integer(hidden)));
 }
 
 /** What x, with its row of ones, gets from the products with [R, W, b]. */
-function towardsInput(g: Operators, weights: Value, after: Value, dz: Value): Value {
-  return g.matMul(g.transposeLast(g.slice(weights, 1, g.integer(hiddenSize(g, after)))), dz);
-}
-
-function hiddenSize(g: Operators, after: Value): Extent {
-  return g.shape(after)[1] ?? g.unreachable("Scan");
-}
-
-/** What of the gradient of n + z·(h − n) the sums get that the gates are made of; dr's is for a step's dn. */
-function slopes(
-  g: Operators,
-  { z, r, n, kept, entered }: { readonly [gate in "z" | "r" | "n" | "kept" | "entered"]: Value },
-) {
-  return {
-    ofUpdate: g.mul(kept, g.sub(1, z)),
-    ofCandidate: g.mul(g.sub(1, z), g.sub(1, g.square(n))),
-    ofReset: g.mul(entered, g.sub(1, r)),
-  };
+function towardsInput(g: Operators, weights: Value, hidden: Extent, dz: Value): Value {
+  return g.matMul(g.transposeLast(g.slice(weights, 1, g.integer(hidden))), dz);
 }
 
 function plus(g: Operators, a: Value, b: Value | undefined): Value {
