@@ -4,8 +4,9 @@ import { Operators } from "../graph/operators.js";
 import { standardModel } from "../graph/standard-model.js";
 import { tensorFacts } from "../graph/shapes/facts.js";
 import { zeros } from "./host-tensor.js";
-import { InPlaceSession } from "./in-place-session.js";
-import { runtimeTensor, type Computing, type Tensors } from "./session.js";
+import type { InPlaceSession } from "./in-place-session.js";
+import { runtimeTensor, type Tensors } from "./session.js";
+import type { Sessions } from "./sessions.js";
 import type { Slot } from "../passes/training/slots.js";
 import type { TrainingState } from "./training-state.js";
 
@@ -54,8 +55,8 @@ export class Accumulation {
     this.#gradientOutputs = Object.fromEntries(tensors.map(({ names, gradient }) => [names.updated, gradient]));
   }
 
-  static async open(state: TrainingState, options: Computing): Promise<Accumulation> {
-    return new Accumulation(await InPlaceSession.open(accumulationModel(state.slots), options), state);
+  static async open(state: TrainingState, sessions: Sessions): Promise<Accumulation> {
+    return new Accumulation(await sessions.openInPlace(accumulationModel(state.slots)), state);
   }
 
   /** Adds the gradients of a batch to those before it; with the last one, the gradients become the sum. */
@@ -64,10 +65,6 @@ export class Accumulation {
     this.#weight.data[0] = weight;
     this.#factor.data[0] = isLast ? factor : 1;
     await this.#session.run(this.#feeds, isLast ? this.#gradientOutputs : this.#totalOutputs);
-  }
-
-  async close(): Promise<void> {
-    await this.#session.close();
   }
 }
 

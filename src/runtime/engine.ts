@@ -1,5 +1,4 @@
 import type { Tensor } from "onnxruntime-node";
-import type { Model } from "../graph/model.js";
 import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../passes/training/artifact.js";
 import { type ContractArtifact, type ContractTensor, lossesOf } from "../passes/training/contract.js";
@@ -13,8 +12,9 @@ import { firstNotFinite } from "./first-not-finite.js";
 import { type FloatTensor, zeros } from "./host-tensor.js";
 import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
-import { InPlaceSession } from "./in-place-session.js";
-import { runtimeTensor, Session, type Tensors, type Computing } from "./session.js";
+import type { InPlaceSession } from "./in-place-session.js";
+import { type Computing, runtimeTensor, type Tensors } from "./session.js";
+import { Sessions } from "./sessions.js";
 import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { StepInputs } from "./step-inputs.js";
 import { TrainingState, type ValueSource } from "./training-state.js";
@@ -31,24 +31,23 @@ export class Engine {
   readonly #update: Update;
   readonly #evaluation: Call | undefined;
   readonly #inputs: StepInputs;
-  readonly #options: Computing;
+  readonly #sessions: Sessions;
   readonly #loss: FloatTensor;
   readonly #lossTensor: Tensor;
   readonly #places = new Map<boolean, Places>();
   #accumulation: Accumulation | undefined;
-  #isClosed = false;
 
   private constructor(
     state: TrainingState,
     inputs: StepInputs,
     gradient: Artifact,
     calls: readonly [Call<InPlaceSession>, Update, Call | undefined],
-    options: Computing,
+    sessions: Sessions,
   ) {
     this.#gradientArtifact = gradient;
     this.state = state;
     this.#inputs = inputs;
-    this.#options = options;
+    this.#sessions = sessions;
     const lossType = gradient.contract.outputs.find(({ role }) => role === "loss")?.dtype;
     this.#loss = zeros(lossType === "float64" ? lossType : "float32", []);
     this.#lossTensor = runtimeTensor(this.#loss);
@@ -56,7 +55,7 @@ export class Engine {
   }
 
   /** @param initial values of all parameters and running statistics */
-  static async open(plan: TrainingPlan, initial: ValueSource, options: Computing): Promise<Engine> {
+  static async open(plan: TrainingPlan, initial: ValueSource, computing: Computing): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
     const slots = slotsOf(parameters, optimizer.clip?.by !== "norm");
@@ -75,28 +74,17 @@ export class Engine {
     const evaluated = ({ role, of }: ContractTensor) =>
       (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
     const packedGradient = packed(gradient, packs);
-    const opened: { close(): Promise<void> }[] = [];
-    const kept = <Kind extends { close(): Promise<void> }>(call: Call<Kind>) => {
-      opened.push(call.session);
-      return call;
-    };
     const losses = lossesOf(plan.loss);
-    const inPlace = (model: Model) => InPlaceSession.open(model, options);
-    const plain = (model: Model) => Session.open(model, options);
-    const openedUpdate = async () => {
-      const one = await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), options);
-      opened.push(one);
-      return one;
-    };
+    const sessions = new Sessions(computing);
     try {
       const calls = [
-        kept(await openCall(packedGradient, tensorOf, inPlace, losses)),
-        await openedUpdate(),
-        evaluation && kept(await openCall(packed(evaluation, packs), evaluated, plain, losses)),
+        await openCall(packedGradient, tensorOf, sessions.openInPlace, losses),
+        await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
+        evaluation && (await openCall(packed(evaluation, packs), evaluated, sessions.open, losses)),
       ] as const;
-      return new Engine(state, inputs, packedGradient, calls, options);
+      return new Engine(state, inputs, packedGradient, calls, sessions);
     } catch (error) {
-      for (const session of opened) await session.close();
+      await sessions.close();
       throw error;
     }
   }
@@ -129,7 +117,7 @@ export class Engine {
     this.state.turnBuffers();
     this.#inputs.setSeed(seed);
     const fed = { ...this.#gradientPlaces().feeds, ...feedsOf(this.#gradient, batch) };
-    return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#options);
+    return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#sessions.computing);
   }
 
   /**
@@ -143,7 +131,7 @@ export class Engine {
 
   /** Adds the gradients of a batch to those of the batches before it; with the last one, the gradients are the sum. */
   async accumulate(place: AccumulationPlace): Promise<void> {
-    this.#accumulation ??= await Accumulation.open(this.state, this.#options);
+    this.#accumulation ??= await Accumulation.open(this.state, this.#sessions);
     await this.#accumulation.add(place);
   }
 
@@ -155,10 +143,7 @@ export class Engine {
 
   /** Frees what computes; the state stays. May be called again. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    for (const one of [this.#gradient.session, this.#update, this.#evaluation?.session]) await one?.close();
-    await this.#accumulation?.close();
+    await this.#sessions.close();
   }
 
   /** What the gradient reads and writes in every step, in either place of the running statistics. */

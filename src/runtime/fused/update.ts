@@ -4,14 +4,13 @@ import type { StepNumbers } from "../../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../../passes/training/artifact.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import { tensorsOf } from "../call.js";
-import { InPlaceSession } from "../in-place-session.js";
-import { type Computing, runtimeTensor } from "../session.js";
+import { runtimeTensor } from "../session.js";
+import type { Sessions } from "../sessions.js";
 import type { FusedUpdate } from "./fused-update.js";
 
 /** What moves the state of a training by its gradients. */
 export interface Update {
   run(numbers: StepNumbers): Promise<void>;
-  close(): Promise<void>;
 }
 
 /**
@@ -25,21 +24,20 @@ export async function openUpdate(
   fused: FusedUpdate | undefined,
   tensorOf: (port: ContractTensor) => Tensor | undefined,
   setNumbers: (numbers: StepNumbers) => void,
-  options: Computing,
+  sessions: Sessions,
 ): Promise<Update> {
   if (fused === undefined) {
-    const session = await InPlaceSession.open(standardModel(graph, "update.onnx"), options);
+    const session = await sessions.openInPlace(standardModel(graph, "update.onnx"));
     const [feeds, outputs] = [tensorsOf(contract.inputs, tensorOf), tensorsOf(contract.outputs, tensorOf)];
     return {
       run: async (numbers) => {
         setNumbers(numbers);
         await session.run(feeds, outputs);
       },
-      close: () => session.close(),
     };
   }
   const { rest } = fused;
-  const session = rest && (await InPlaceSession.open(standardModel(rest.graph, "clip.onnx"), options));
+  const session = rest && (await sessions.openInPlace(standardModel(rest.graph, "clip.onnx")));
   const feeds = tensorsOf(rest?.inputs ?? [], tensorOf);
   const outputs = Object.fromEntries([...(rest?.outputs ?? [])].map(([name, tensor]) => [name, runtimeTensor(tensor)]));
   return {
@@ -48,6 +46,5 @@ export async function openUpdate(
       await session?.run(feeds, outputs);
       fused.run(numbers);
     },
-    close: async () => session?.close(),
   };
 }

@@ -5,6 +5,7 @@ import type { ContractTensor } from "../../../passes/training/contract.js";
 import { type UpdatedParameter, updateArtifact } from "../../../passes/training/update-artifact.js";
 import { type FloatTensor, zeros } from "../../host-tensor.js";
 import { runtimeTensor } from "../../session.js";
+import { Sessions } from "../../sessions.js";
 import { FusedUpdate } from "../fused-update.js";
 import { openUpdate } from "../update.js";
 
@@ -60,8 +61,9 @@ export async function firstDifference(
     const tensor = fused.array(port);
     return tensor === undefined ? own(port) : runtimeTensor(tensor);
   };
-  const gold = await openUpdate(artifact, undefined, own, setNumbers, { threads });
-  const ours = await openUpdate(artifact, fused, inFused, setNumbers, { threads });
+  const sessions = new Sessions({ threads });
+  const gold = await openUpdate(artifact, undefined, own, setNumbers, sessions);
+  const ours = await openUpdate(artifact, fused, inFused, setNumbers, sessions);
   try {
     for (const port of inputs) set(port, 0);
     for (let step = 1; step <= steps; step++) {
@@ -80,8 +82,7 @@ export async function firstDifference(
     }
     return undefined;
   } finally {
-    await gold.close();
-    await ours.close();
+    await sessions.close();
   }
 }
 
