@@ -54,6 +54,19 @@ it("metrics without a validation are warned of", async () => {
   });
 });
 
+it("who looks at the training loss for want of a validation is warned of", async () => {
+  const messages = async (options: Partial<TrainOptions>, validation = {}) => {
+    const data = { training: numbers(3), ...validation };
+    const { events } = await trained(model, data, { ...mse, epochs: 1, ...options });
+    return events.flatMap((event) => (event.event === "warning" ? [event.message] : []));
+  };
+  const watchers = { earlyStopping: { patience: 1 }, schedule: { name: "plateau" } } as const;
+  const what = "at the training loss, as there are no validation examples";
+  expect(await messages(watchers)).toEqual([`early stopping and the schedule look ${what}`]);
+  expect(await messages({ earlyStopping: watchers.earlyStopping })).toEqual([`early stopping looks ${what}`]);
+  expect(await messages(watchers, { validation: numbers(3) })).toEqual([]);
+});
+
 describe("a better metric", () => {
   it("is a higher or a lower one, as the metric has it", async () => {
     const data = { training: classes(30), validation: classes(20, 9) };

@@ -182,7 +182,7 @@ function batchSizeOf(data: TrainingData, wanted: number | undefined, fixed: numb
 
 function warningsOf(
   data: TrainingData,
-  { metrics = [] }: TrainOptions,
+  { metrics = [], earlyStopping, schedule }: TrainOptions,
   batchSize: number,
   isFixed: boolean,
 ): readonly string[] {
@@ -195,7 +195,17 @@ function warningsOf(
     metrics.length > 0 && data.validation === undefined
       ? ["metrics are measured on validation examples, and there are none"]
       : [];
-  return [...rest(training, "each epoch"), ...rest(data.validation, "the validation"), ...unmeasured];
+  const watching = [
+    ...(earlyStopping ? ["early stopping"] : []),
+    ...(schedule?.name === "plateau" ? ["the schedule"] : []),
+  ];
+  const unseen =
+    watching.length > 0 && data.validation === undefined
+      ? [
+          `${watching.join(" and ")} ${watching.length > 1 ? "look" : "looks"} at the training loss, as there are no validation examples`,
+        ]
+      : [];
+  return [...rest(training, "each epoch"), ...rest(data.validation, "the validation"), ...unmeasured, ...unseen];
 }
 
 /** Whether less or more of a monitored number is better. @throws InputError for one that is not measured */
