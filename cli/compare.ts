@@ -10,6 +10,7 @@ import {
   type InitializationOptions,
   readModel,
   report,
+  requireWritableFile,
   rewrite,
   scalesOf,
   scaleTable,
@@ -23,7 +24,6 @@ import { comparisonTable } from "./comparison-report.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { Interrupted, interruptible } from "./interrupt.js";
 import { file, globs, number, summaries } from "./options.js";
-import { requireWritableFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import { type GivenTraining, givenTrainingOptions, trainingOptions } from "./training-options.js";
 
@@ -132,7 +132,7 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
   };
   const variants = caAdamVariants(chosen);
   const model = readModel(path);
-  const { contract } = rewrite(model, { ...training, emit: ["gradient", "eval"] });
+  const { contract } = rewrite(model, { ...training, emit: ["gradient"] });
   const { "test-split": share, "test-data": testData, "target-loss": targetLoss } = options;
   const data = await openData(contract, options, {
     seed: 0,

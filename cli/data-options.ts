@@ -11,7 +11,7 @@ import {
   type SourceOptions,
 } from "../src/index.js";
 import { existsSync } from "node:fs";
-import { file, globs, number } from "./options.js";
+import { file, globs, namesIn, number } from "./options.js";
 
 /** How files of data are read, as people say it. */
 export interface GivenSources {
@@ -129,7 +129,7 @@ export async function openSources(paths: readonly string[], given: GivenSources)
 
 /**
  * Reads and prepares the examples that a training takes.
- * @param contract with the artifact `gradient`
+ * @param contract with the artifact `gradient` or `eval`
  * @throws InputError for files that cannot be read, with file, row and column for data that do not fit
  */
 export async function openData(
@@ -191,8 +191,4 @@ function columnsIn(option: string, texts: readonly string[]): Columns {
   const byInput = new Map<string, readonly string[]>();
   for (const { input = "", columns } of parts) byInput.set(input, [...(byInput.get(input) ?? []), ...columns]);
   return Object.fromEntries(byInput);
-}
-
-function namesIn(text: string): readonly string[] {
-  return text.split(",").map((name) => name.trim());
 }

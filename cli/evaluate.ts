@@ -13,7 +13,7 @@ import {
 import { dataOptions, filesOf, type GivenData, openData, openSources } from "./data-options.js";
 import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
 import { metricTable } from "./metric-table.js";
-import { number } from "./options.js";
+import { namesIn, number } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
 interface EvaluateCommandOptions
@@ -58,7 +58,7 @@ async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal
   try {
     const { loss, metrics: measured } = await evaluate(model, data.dataset, {
       loss: lossSpecifications(options),
-      ...(named === undefined ? {} : { metrics: named.split(",").map((name) => name.trim()) }),
+      ...(named === undefined ? {} : { metrics: namesIn(named) }),
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(threads === undefined ? {} : { threads }),
     });
@@ -77,7 +77,7 @@ async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal
 /** The examples as the model takes them: by what it says of its training, or else by the options. */
 async function examplesFor(model: Model, options: EvaluateCommandOptions, terminal: Terminal) {
   if (options.data.length === 0) throw new InputError("--data", "is missing", "name a file of examples");
-  const { contract } = rewrite(model, { loss: lossSpecifications(options), emit: ["gradient", "eval"] });
+  const { contract } = rewrite(model, { loss: lossSpecifications(options), emit: ["eval"] });
   const text = model.metadata.get(PREPROCESSING);
   if (text === undefined) {
     const given = { ...options, "validation-data": [], "validation-split": undefined, "no-shuffle": true };

@@ -1,6 +1,4 @@
-import { distributions } from "../src/passes/initialization/distributions.js";
-import type { InitializationOptions } from "../src/passes/initialization/initialize.js";
-import { schemes } from "../src/passes/initialization/schemes.js";
+import { distributions, type InitializationOptions, schemes } from "../src/index.js";
 import { number, summaries } from "./options.js";
 
 const fans = ["in", "out", "average"] as const;

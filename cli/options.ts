@@ -179,3 +179,8 @@ export function toNumber(option: string, text: string): number {
   if (Number.isNaN(value)) throw new InputError(`--${option} "${text}"`, "is not a number");
   return value;
 }
+
+/** Names with commas between. */
+export function namesIn(text: string): readonly string[] {
+  return text.split(",").map((name) => name.trim());
+}

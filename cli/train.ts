@@ -8,6 +8,7 @@ import {
   readModel,
   report,
   requireWritable,
+  requireWritableFile,
   rewrite,
   structureOf,
   train,
@@ -23,7 +24,6 @@ import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { interruptible, Interrupted } from "./interrupt.js";
 import { metricTable } from "./metric-table.js";
 import { file, number } from "./options.js";
-import { requireWritableFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import {
   givenTrainingOptions,

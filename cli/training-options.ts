@@ -19,6 +19,7 @@ import {
   givenOptimizerOptions,
   type GivenScales,
   givenScaleOptions,
+  namesIn,
   number,
   optimizerOptions,
   scaleOptions,
@@ -97,7 +98,7 @@ export function givenTrainingOptions(given: GivenTraining): TrainOptions {
     ...(learningRate === undefined ? {} : { learningRate }),
     ...(schedule === undefined ? {} : { schedule: parseSchedule(schedule) }),
     ...(accumulate === undefined ? {} : { accumulate }),
-    ...(named === undefined ? {} : { metrics: named.split(",").map((name) => name.trim()) }),
+    ...(named === undefined ? {} : { metrics: namesIn(named) }),
     ...(earlyStopping === undefined ? {} : { earlyStopping }),
     ...(threads === undefined ? {} : { threads }),
   };

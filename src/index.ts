@@ -39,6 +39,7 @@ export {
   type Tensor,
   type TypedField,
 } from "./graph/tensor.js";
+export { requireWritableFile } from "./graph/writable-file.js";
 export { writeFile } from "./graph/write-file.js";
 export { exportFormats, type ExportFormat, type ExportFormatName } from "./passes/exports/index.js";
 export { tableFormats, type TableFormat, type TableFormatName } from "./passes/exports/table-format.js";

@@ -2,8 +2,8 @@ import type { Value } from "../../graph/emitter.js";
 import { integersAttribute, type Node, stringAttribute } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
 import { isAtLeast, product } from "../../graph/shapes/extent.js";
-import { columnsOf, sizeOfColumns } from "../gradient/columns.js";
-import { fittingWindowsOf, type Windows } from "../gradient/windows.js";
+import { columnsOf, sizeOfColumns } from "../../graph/columns.js";
+import { fittingWindowsOf, type Windows } from "../../graph/windows.js";
 import { decomposition, type Decompositions } from "./decomposition.js";
 
 /** Convolutions that runtimes are slow at. */

@@ -3,7 +3,7 @@ import { integerAttribute } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
 import { type Extent, product, type Shape } from "../../graph/shapes/extent.js";
 import { weightExtents } from "../gradient/convolve.js";
-import { tapCount, type Windows, windowsOf } from "../gradient/windows.js";
+import { tapCount, type Windows, windowsOf } from "../../graph/windows.js";
 import { type Decompositions, decomposition } from "./decomposition.js";
 import { lastPlace, type Neighbours, neighbours, pixelTable, weightedPixels } from "./pixels.js";
 

@@ -2,7 +2,7 @@ import type { Value } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
 import { describeNode, integersAttribute, type Node } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
-import { overhang, padded, span, unpadded, type Windows } from "./windows.js";
+import { overhang, padded, span, unpadded, type Windows } from "../../graph/windows.js";
 
 /**
  * A convolution, or what is computed like one: weights [M, C/group, taps] lead from [N, C, spatial] to [N, M, counts].

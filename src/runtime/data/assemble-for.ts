@@ -7,7 +7,7 @@ import type { Source } from "./source.js";
 
 /**
  * {@link assemble} for a training: with its inputs, and with the classes that its losses know.
- * @param contract of the training's graphs, `gradient` among them
+ * @param contract with the artifact `gradient` or `eval`
  * @throws InputError with file, row and column for data that do not fit
  */
 export async function assembleFor(
@@ -16,17 +16,17 @@ export async function assembleFor(
   description: DataDescription = {},
   options: AssembleOptions = {},
 ): Promise<AssembledData> {
-  const { gradient } = contract.artifacts;
-  if (gradient === undefined) {
+  const fed = contract.artifacts.gradient ?? contract.artifacts.eval;
+  if (fed === undefined) {
     throw new InputError(
       "the contract",
-      "has no gradient, whose inputs the data feed",
-      'rewrite with emit: ["gradient"]',
+      "has no graph that data feed",
+      'rewrite with emit: ["gradient"] or emit: ["eval"]',
     );
   }
   const ignoreIndex = lossesOf(contract.loss).find((loss) => loss.ignoreIndex !== undefined)?.ignoreIndex;
   return assemble(
-    gradient.inputs,
+    fed.inputs,
     sources,
     { classes: classCountsOf(contract), ...(ignoreIndex === undefined ? {} : { ignoreIndex }), ...description },
     options,

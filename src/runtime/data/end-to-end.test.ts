@@ -109,7 +109,7 @@ describe("from raw data to a trained model that takes raw data", () => {
     const fed = (gradient?.inputs ?? []).filter(({ role }) => role === "feature" || role === "target");
     expect(() => checkFeeds({ file: "gradient.onnx", inputs: fed, outputs: [] }, batch)).not.toThrow();
     const beyond = memorySource("l.idx", { l: { kind: "uint8", values: [1, 10] } });
-    await expect(assembleFor({ ...contract, artifacts: {} }, [images])).rejects.toThrow(/has no gradient/);
+    await expect(assembleFor({ ...contract, artifacts: {} }, [images])).rejects.toThrow(/has no graph that data feed/);
     await expect(assembleFor(contract, [images, beyond])).rejects.toThrow(
       'l.idx, row 3, column "l": holds 10, and class numbers go from 0 to 9',
     );

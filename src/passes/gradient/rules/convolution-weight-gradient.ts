@@ -2,8 +2,8 @@ import type { Value } from "../../../graph/emitter.js";
 import { type Operators, range } from "../../../graph/operators.js";
 import { product } from "../../../graph/shapes/extent.js";
 import type { Convolution, WeightExtents } from "../convolve.js";
-import { columnsOf, sizeOfColumns } from "../columns.js";
-import { overhang, padded, tapCount, tapSlices, type Windows } from "../windows.js";
+import { columnsOf, sizeOfColumns } from "../../../graph/columns.js";
+import { overhang, padded, tapCount, tapSlices, type Windows } from "../../../graph/windows.js";
 
 /** A convolution whose weights get a gradient. */
 export interface WeightGradientRequest extends Convolution {

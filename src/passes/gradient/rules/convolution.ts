@@ -3,7 +3,7 @@ import { integerAttribute } from "../../../graph/model.js";
 import { type Operators, range } from "../../../graph/operators.js";
 import { convolve, transposedConvolve, weightExtents } from "../convolve.js";
 import { type GradientRules, rule } from "../rule.js";
-import { transposedWindowsOf, windowsOf } from "../windows.js";
+import { transposedWindowsOf, windowsOf } from "../../../graph/windows.js";
 import { convolutionWeightGradient } from "./convolution-weight-gradient.js";
 
 /** Convolutions of [N, C, spatial] in 1, 2, 3 dimensions. */

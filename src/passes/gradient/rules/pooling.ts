@@ -4,7 +4,7 @@ import { describeNode, integerAttribute, integersAttribute, type Node } from "..
 import { type Operators, range } from "../../../graph/operators.js";
 import { knownNumbers } from "../../../graph/shapes/facts.js";
 import { type GradientRules, rule } from "../rule.js";
-import { fittingWindowsOf, overhang, padded, tapSlices, type Windows, windowsOf } from "../windows.js";
+import { fittingWindowsOf, overhang, padded, tapSlices, type Windows, windowsOf } from "../../../graph/windows.js";
 import { meanOfWindows, windowSums } from "./window-sums.js";
 
 /** Poolings of [N, C, spatial] in 1, 2, 3 dimensions. */

@@ -3,7 +3,7 @@ import type { Value } from "../../../graph/emitter.js";
 import { type Operand, type Operators, range } from "../../../graph/operators.js";
 import { add, type Extent, isAtLeast } from "../../../graph/shapes/extent.js";
 import { transposedConvolve } from "../convolve.js";
-import { overhang, span, tapCount, type Windows } from "../windows.js";
+import { overhang, span, tapCount, type Windows } from "../../../graph/windows.js";
 
 /**
  * For each element of x [N, C, spatial] the sum of the values [N, C, counts] of all windows that it is in, times a

@@ -1,6 +1,6 @@
-import type { Value } from "../../graph/emitter.js";
-import { type Operators, range } from "../../graph/operators.js";
-import { product } from "../../graph/shapes/extent.js";
+import type { Value } from "./emitter.js";
+import { type Operators, range } from "./operators.js";
+import { product } from "./shapes/extent.js";
 import { overhang, padded, tapCount, type Windows } from "./windows.js";
 
 /**

@@ -1,6 +1,6 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { InputError, isSystemError, systemReason } from "../src/graph/errors.js";
+import { InputError, isSystemError, systemReason } from "./errors.js";
 
 /**
  * Says before long work what writing its result would say after it.

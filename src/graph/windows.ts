@@ -1,17 +1,8 @@
-import type { Value } from "../../graph/emitter.js";
-import { InputError } from "../../graph/errors.js";
-import { describeNode, integersAttribute, type Node, stringAttribute } from "../../graph/model.js";
-import { type Operators, range } from "../../graph/operators.js";
-import {
-  add,
-  ceilDivide,
-  type Extent,
-  floorDivide,
-  maximum,
-  multiply,
-  type Shape,
-  subtract,
-} from "../../graph/shapes/extent.js";
+import type { Value } from "./emitter.js";
+import { InputError } from "./errors.js";
+import { describeNode, integersAttribute, type Node, stringAttribute } from "./model.js";
+import { type Operators, range } from "./operators.js";
+import { add, ceilDivide, type Extent, floorDivide, maximum, multiply, type Shape, subtract } from "./shapes/extent.js";
 
 /**
  * The windows of a convolution or a pooling along one spatial axis: window `o` reads x[o·stride + tap·dilation − begin]
