@@ -1,6 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { InputError } from "../graph/errors.js";
-import type { Model } from "../graph/model.js";
+import type { Graph, Model } from "../graph/model.js";
 import { formatShape } from "../graph/shapes/shape-math.js";
 import { standardModel } from "../graph/standard-model.js";
 import { elementCount } from "../graph/tensor.js";
@@ -46,12 +46,19 @@ export async function openCall<Kind>(
   const feeds = tensorsOf(contract.inputs, (port) => (port.role === "buffer" ? undefined : tensorOf(port)));
   const batch = contract.inputs.filter(({ role }) => role === "feature" || role === "target");
   return {
-    session: await open(standardModel(graph, `${name}.onnx`)),
+    session: await open(runtimeModel(graph, `${name}.onnx`)),
     contract,
     feeds,
     batch: { file: "the model", inputs: batch, outputs: [] },
     checkClasses: classNumberCheck(losses),
   };
+}
+
+/** A model around a graph that may have operators of the runtime's own. */
+function runtimeModel(graph: Graph, label: string): Model {
+  const model = standardModel(graph, label);
+  const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
+  return { ...model, opsetImports: new Map([...model.opsetImports, ...[...domains].map((one) => [one, 1] as const)]) };
 }
 
 /** A batch as sessions take it. @throws InputError for one that does not fit the model */

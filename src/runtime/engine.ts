@@ -1,21 +1,22 @@
-import type { Tensor } from "onnxruntime-node";
+import { inBlocks } from "../passes/blocked/in-blocks.js";
 import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import { type ContractArtifact, type ContractTensor, lossesOf } from "../passes/training/contract.js";
+import { type ContractTensor, lossesOf } from "../passes/training/contract.js";
+import type { Kernels } from "../passes/training/gradient-artifact.js";
 import { packed } from "../passes/training/pack.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
+import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { updateArtifact } from "../passes/training/update-artifact.js";
 import { Accumulation, type AccumulationPlace } from "./accumulation.js";
-import { type Call, evaluateBatch, type Evaluation, feedsOf, openCall, tensorsOf } from "./call.js";
+import { type Call, evaluateBatch, type Evaluation, openCall } from "./call.js";
 import type { Batch } from "./data/dataset.js";
 import { firstNotFinite } from "./first-not-finite.js";
-import { type FloatTensor, zeros } from "./host-tensor.js";
 import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
-import type { InPlaceSession } from "./in-place-session.js";
-import { type Computing, runtimeTensor, type Tensors } from "./session.js";
+import { currentBuffers, GradientCall } from "./gradient-call.js";
+import { type FloatTensor, zeros } from "./host-tensor.js";
+import { type Computing, runtimeTensor } from "./session.js";
 import { Sessions } from "./sessions.js";
-import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { StepInputs } from "./step-inputs.js";
 import { TrainingState, type ValueSource } from "./training-state.js";
 
@@ -25,37 +26,25 @@ import { TrainingState, type ValueSource } from "./training-state.js";
  */
 export class Engine {
   readonly state: TrainingState;
-  readonly #gradient: Call<InPlaceSession>;
-  /** As it is run. */
-  readonly #gradientArtifact: Artifact;
-  readonly #update: Update;
-  readonly #evaluation: Call | undefined;
-  readonly #inputs: StepInputs;
-  readonly #sessions: Sessions;
-  readonly #loss: FloatTensor;
-  readonly #lossTensor: Tensor;
-  readonly #places = new Map<boolean, Places>();
+  readonly #parts: Parts;
+  #gradientOfAny: GradientCall | undefined;
   #accumulation: Accumulation | undefined;
 
-  private constructor(
-    state: TrainingState,
-    inputs: StepInputs,
-    gradient: Artifact,
-    calls: readonly [Call<InPlaceSession>, Update, Call | undefined],
-    sessions: Sessions,
-  ) {
-    this.#gradientArtifact = gradient;
+  private constructor(state: TrainingState, parts: Parts) {
     this.state = state;
-    this.#inputs = inputs;
-    this.#sessions = sessions;
-    const lossType = gradient.contract.outputs.find(({ role }) => role === "loss")?.dtype;
-    this.#loss = zeros(lossType === "float64" ? lossType : "float32", []);
-    this.#lossTensor = runtimeTensor(this.#loss);
-    [this.#gradient, this.#update, this.#evaluation] = calls;
+    this.#parts = parts;
   }
 
-  /** @param initial values of all parameters and running statistics */
-  static async open(plan: TrainingPlan, initial: ValueSource, computing: Computing): Promise<Engine> {
+  /**
+   * @param initial values of all parameters and running statistics
+   * @param kernels what full batches are computed with, where these have a graph of their own
+   */
+  static async open(
+    plan: TrainingPlan,
+    initial: ValueSource,
+    computing: Computing,
+    kernels?: Kernels,
+  ): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
     const slots = slotsOf(parameters, optimizer.clip?.by !== "norm");
@@ -73,16 +62,29 @@ export class Engine {
     // What is evaluated, and kept in the end, are averages where there are any.
     const evaluated = ({ role, of }: ContractTensor) =>
       (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
-    const packedGradient = packed(gradient, packs);
     const losses = lossesOf(plan.loss);
     const sessions = new Sessions(computing);
+    const loss = lossOf(gradient);
+    const openGradient = (artifact: Artifact) =>
+      GradientCall.open(artifact, state, tensorOf, { loss: runtimeTensor(loss), losses, sessions });
+    const blocked = (artifact: Artifact) =>
+      kernels === undefined ? artifact : { ...artifact, graph: inBlocks(artifact.graph, kernels.channelBlock) };
     try {
-      const calls = [
-        await openCall(packedGradient, tensorOf, sessions.openInPlace, losses),
-        await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
-        evaluation && (await openCall(packed(evaluation, packs), evaluated, sessions.open, losses)),
-      ] as const;
-      return new Engine(state, inputs, packedGradient, calls, sessions);
+      const ofFull = kernels && plan.gradientFor?.(kernels);
+      const parts: Parts = {
+        gradient: packed(gradient, packs),
+        openGradient,
+        gradientOfFull: ofFull && (await openGradient(blocked(packed(ofFull, packs)))),
+        update: await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
+        evaluation:
+          evaluation && (await openCall(blocked(packed(evaluation, packs)), evaluated, sessions.open, losses)),
+        inputs,
+        loss,
+        sessions,
+      };
+      const engine = new Engine(state, parts);
+      if (ofFull === undefined) await engine.#gradientFor(undefined);
+      return engine;
     } catch (error) {
       await sessions.close();
       throw error;
@@ -91,7 +93,7 @@ export class Engine {
 
   /** Whether anything is dropped, and a seed is of use. */
   get hasDropout(): boolean {
-    return this.#gradientArtifact.contract.inputs.some(({ role }) => role === "seed");
+    return this.#parts.gradient.contract.inputs.some(({ role }) => role === "seed");
   }
 
   /**
@@ -101,11 +103,11 @@ export class Engine {
    * @throws InputError for a batch that does not fit the model
    */
   async gradient(batch: Batch, seed: number): Promise<number> {
-    const { feeds, outputs } = this.#gradientPlaces();
-    this.#inputs.setSeed(seed);
-    await this.#gradient.session.run({ ...feeds, ...feedsOf(this.#gradient, batch) }, outputs);
+    const { inputs, loss } = this.#parts;
+    inputs.setSeed(seed);
+    await (await this.#gradientFor(batch)).run(batch);
     this.state.turnBuffers();
-    return this.#loss.data[0] ?? NaN;
+    return loss.data[0] ?? NaN;
   }
 
   /**
@@ -114,10 +116,11 @@ export class Engine {
    * @returns what it is in, in words; undefined where all are finite
    */
   async firstNotFinite(batch: Batch, seed: number): Promise<string | undefined> {
+    const { inputs, gradient, sessions } = this.#parts;
     this.state.turnBuffers();
-    this.#inputs.setSeed(seed);
-    const fed = { ...this.#gradientPlaces().feeds, ...feedsOf(this.#gradient, batch) };
-    return firstNotFinite(this.#gradientArtifact, fed, this.state, this.#sessions.computing);
+    inputs.setSeed(seed);
+    const fed = (await this.#gradientFor(undefined)).feedsFor(batch);
+    return firstNotFinite(gradient, fed, this.state, sessions.computing);
   }
 
   /**
@@ -125,50 +128,52 @@ export class Engine {
    * @param isFirst whether averages begin here: they are then what the parameters have become, as in Keras
    */
   async update(numbers: StepNumbers, isFirst: boolean): Promise<void> {
-    await this.#update.run(numbers);
+    await this.#parts.update.run(numbers);
     if (isFirst) this.state.startAverages();
   }
 
   /** Adds the gradients of a batch to those of the batches before it; with the last one, the gradients are the sum. */
   async accumulate(place: AccumulationPlace): Promise<void> {
-    this.#accumulation ??= await Accumulation.open(this.state, this.#sessions);
+    this.#accumulation ??= await Accumulation.open(this.state, this.#parts.sessions);
     await this.#accumulation.add(place);
   }
 
   /** What the parameters, or their averages where there are any, make of a batch. @param outputs whose values are wanted */
   async evaluate(batch: Batch, outputs: ReadonlySet<string>): Promise<Evaluation> {
-    if (this.#evaluation === undefined) throw new Error("the training was planned without an evaluation");
-    return evaluateBatch(this.#evaluation, this.#buffers(this.#evaluation.contract), batch, outputs);
+    const { evaluation } = this.#parts;
+    if (evaluation === undefined) throw new Error("the training was planned without an evaluation");
+    return evaluateBatch(evaluation, currentBuffers(evaluation.contract, this.state), batch, outputs);
   }
 
   /** Frees what computes; the state stays. May be called again. */
   async close(): Promise<void> {
-    await this.#sessions.close();
+    await this.#parts.sessions.close();
   }
 
-  /** What the gradient reads and writes in every step, in either place of the running statistics. */
-  #gradientPlaces(): Places {
-    const known = this.#places.get(this.state.isTurned);
-    if (known !== undefined) return known;
-    const { contract, feeds } = this.#gradient;
-    const outputs = tensorsOf(contract.outputs, (port) => {
-      if (port.role === "loss") return this.#lossTensor;
-      return port.role === "buffer" ? this.state.buffer(port.of ?? "")?.next : this.state.tensor(port);
-    });
-    const places = { feeds: { ...feeds, ...this.#buffers(contract) }, outputs };
-    this.#places.set(this.state.isTurned, places);
-    return places;
-  }
-
-  #buffers(contract: ContractArtifact): Tensors {
-    return tensorsOf(contract.inputs, ({ role, of = "" }) =>
-      role === "buffer" ? this.state.buffer(of)?.current : undefined,
-    );
+  /** The graph for a batch; without one, that for batches of any size, which many trainings have no need of. */
+  async #gradientFor(batch: Batch | undefined): Promise<GradientCall> {
+    const { gradient, gradientOfFull, openGradient } = this.#parts;
+    if (batch !== undefined && gradientOfFull?.fits(batch) === true) return gradientOfFull;
+    return (this.#gradientOfAny ??= await openGradient(gradient));
   }
 }
 
-/** Memory that a session reads and writes. */
-interface Places {
-  readonly feeds: Tensors;
-  readonly outputs: Tensors;
+/** What an engine is made of. */
+interface Parts {
+  /** For batches of any size. */
+  readonly gradient: Artifact;
+  readonly openGradient: (artifact: Artifact) => Promise<GradientCall>;
+  /** For batches of the usual size, where they have a graph of their own. */
+  readonly gradientOfFull: GradientCall | undefined;
+  readonly update: Update;
+  readonly evaluation: Call | undefined;
+  readonly inputs: StepInputs;
+  readonly loss: FloatTensor;
+  readonly sessions: Sessions;
+}
+
+/** Memory for the loss. */
+function lossOf({ contract }: Artifact): FloatTensor {
+  const type = contract.outputs.find(({ role }) => role === "loss")?.dtype;
+  return zeros(type === "float64" ? type : "float32", []);
 }

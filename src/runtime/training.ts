@@ -14,6 +14,7 @@ import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from ".
 import { requireSameTraining } from "./fingerprint.js";
 import { stateNotFinite } from "./first-not-finite.js";
 import { initialValues } from "./initial-values.js";
+import { kernelsFor } from "./kernels.js";
 import { NotFiniteError } from "./not-finite-error.js";
 import { ProgressClock } from "./progress-clock.js";
 import { decodeRun, encodeRun, type RunState, startOfRun } from "./run-state.js";
@@ -74,7 +75,7 @@ export class Training {
     const initial = initialValues(this.#model, plan, this.#options.initial);
     const { threads } = this.#options;
     const computing = computingOf(plan, settings.batchSize, threads === undefined ? {} : { threads });
-    const engine = await Engine.open(plan, initial, computing);
+    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan, settings));
     try {
       const folder = yield* this.#openCheckpoints(engine, settings);
       const rates = startSchedule(settings.schedule, settings.scheduleContext, this.#state.schedule);

@@ -1,6 +1,9 @@
 import type { Emitter, Value } from "../../graph/emitter.js";
 import type { Graph, Node } from "../../graph/model.js";
 import { declaredInputs, replay, type Rewrite } from "../../graph/replay.js";
+import { factsOfType } from "../../graph/shapes/declared-facts.js";
+import { substitute } from "../../graph/shapes/extent.js";
+import type { Facts } from "../../graph/shapes/facts.js";
 import type { DataType } from "../../graph/data-type.js";
 import { decompose } from "../decompose/index.js";
 import { BatchNormalizations, type BatchNormMode, type Buffer } from "./batch-normalization.js";
@@ -23,6 +26,8 @@ export interface ForwardOptions {
   readonly isDropoutActive: boolean;
   /** Whether operators on the way from parameters must have gradients, be it by decomposition. */
   readonly isDifferentiated: boolean;
+  /** How many examples are in every batch; by default any number. */
+  readonly batchSize?: number | undefined;
 }
 
 /** A model's forward pass in a graph under construction. */
@@ -42,7 +47,8 @@ export interface Forward {
  * gradient has to pass and that have no rule are written in terms of others.
  */
 export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOptions): Forward {
-  const inputs = declaredInputs(graph, emitter);
+  const { batchSize } = options;
+  const inputs = declaredInputs(graph, emitter, batchSize === undefined ? undefined : ofBatches(graph, batchSize));
   const parameters = new Map(
     options.parameters.map(({ name, dataType, shape }) => [name, emitter.input(name, { dataType, shape })] as const),
   );
@@ -62,4 +68,23 @@ export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOpti
   });
   const { buffers } = batchNormalizations;
   return { features: [...inputs.values()], parameters, buffers, seed: dropouts.seed, values };
+}
+
+/** The symbol that inputs begin with, if it is one. */
+export function batchSymbol({ inputs, initializers }: Graph): string | undefined {
+  const constants = new Set(initializers.map(({ name }) => name));
+  const first = inputs.flatMap(({ name, type }) =>
+    constants.has(name) ? [] : [factsOfType(type, () => "").shape?.[0]],
+  );
+  const [symbol, ...others] = new Set(first);
+  return typeof symbol === "string" && symbol !== "" && others.length === 0 ? symbol : undefined;
+}
+
+/** What is known of inputs when all batches have one size. */
+function ofBatches(graph: Graph, size: number): (declared: Facts) => Facts {
+  const replacements = new Map([[batchSymbol(graph) ?? "", size]]);
+  return (declared) => ({
+    ...declared,
+    shape: declared.shape?.map((extent) => substitute(extent, replacements)),
+  });
 }

@@ -9,6 +9,14 @@ import { emitForward, type ParameterType } from "./forward.js";
 import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
 import type { TrainingMode } from "./training-mode.js";
 
+/** What a gradient is computed with that is not for all runtimes and batches. */
+export interface Kernels {
+  /** How many examples are in every batch. */
+  readonly batchSize: number;
+  /** See {@link Operators}. */
+  readonly channelBlock: number;
+}
+
 /** The artifact, its loss, and the parameters that the loss reaches. */
 export interface GradientArtifact extends Artifact {
   readonly loss: EmittedLoss;
@@ -25,6 +33,7 @@ export function gradientArtifact(
   candidates: readonly ParameterType[],
   specifications: readonly LossSpecification[],
   { freezeBatchNorm = false, noDropout = false }: TrainingMode,
+  { batchSize, channelBlock }: Partial<Kernels> = {},
 ): GradientArtifact {
   const emitter = Emitter.into(graph);
   const forward = emitForward(graph, emitter, {
@@ -32,9 +41,10 @@ export function gradientArtifact(
     batchNorm: freezeBatchNorm ? "frozen" : "training",
     isDropoutActive: !noDropout,
     isDifferentiated: true,
+    batchSize,
   });
   const loss = emitter.scoped("loss", () => emitLosses(specifications, graph, forward, emitter));
-  const g = new Operators(emitter);
+  const g = new Operators(emitter, channelBlock);
   requireScalar(loss.value);
   const towards = [...forward.parameters];
   const gradients = differentiate(g, {

@@ -17,8 +17,8 @@ import { matchingNames } from "../structure/name-patterns.js";
 import type { Artifact } from "./artifact.js";
 import { type ArtifactName, artifactNames, type Contract, type ContractLoss } from "./contract.js";
 import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
-import type { ParameterType } from "./forward.js";
-import { type GradientArtifact, gradientArtifact } from "./gradient-artifact.js";
+import { batchSymbol, type ParameterType } from "./forward.js";
+import { type GradientArtifact, gradientArtifact, type Kernels } from "./gradient-artifact.js";
 import type { LossName } from "../loss/loss.js";
 import type { LossSpecification } from "./losses.js";
 import { loopArtifact } from "./loop-artifact.js";
@@ -54,6 +54,8 @@ export interface TrainingArtifacts {
 export interface TrainingPlan {
   /** undefined where nobody wants it. */
   readonly gradient: Artifact | undefined;
+  /** The same for one runtime and batches of one size; undefined where there is no such size. */
+  readonly gradientFor: ((kernels: Kernels) => Artifact) | undefined;
   readonly evaluation: Artifact | undefined;
   /** What the loss reaches. */
   readonly parameters: readonly UpdatedParameter[];
@@ -146,6 +148,10 @@ export function planTraining(
   const isScaled = optimizer.name === "caadam" || strategy !== "none";
   return {
     gradient,
+    gradientFor:
+      gradient === undefined || batchSymbol(graph) === undefined
+        ? undefined
+        : (kernels) => gradientArtifact(graph, parameters, losses, options, kernels),
     evaluation,
     parameters: parameters.map((parameter) => ({
       ...parameter,

@@ -21,7 +21,8 @@ type Strategy = (g: Operators, request: WeightGradientRequest) => Value;
  * strategies compute this sum; which one is fast depends on the shape.
  */
 export function convolutionWeightGradient(g: Operators, request: WeightGradientRequest): Value {
-  return g.reshapeLike(strategyFor(request)(g, request), request.weights);
+  const strategy = strategyInBlocks(g, request) ?? strategyFor(request);
+  return g.reshapeLike(strategy(g, request), request.weights);
 }
 
 /**
@@ -50,6 +51,32 @@ function strategyFor({ extents, windows, group, output }: WeightGradientRequest)
   if (taps === 1) return isLarge ? perImage : perTap;
   if (inputChannelsPerGroup >= 8) return perTap;
   return taps <= 9 ? perImage : swapped;
+}
+
+/**
+ * For convolutions in blocks of channels, measured on onnxruntime 1.32 with blocks of 16 on 2 threads: {@link swapped}
+ * takes 0.55 to 0.75 of the time of {@link byColumns} for 3×3 kernels with 16 to 64 channels; as much, or more, with more
+ * channels and with strides. {@link perPlane} takes 0.1 to 0.2 of the time of {@link perChannel}.
+ */
+function strategyInBlocks({ channelBlock }: Operators, request: WeightGradientRequest): Strategy | undefined {
+  const { extents, windows, group, input } = request;
+  const { outputChannels, inputChannelsPerGroup } = extents;
+  const [batch] = input.shape ?? [];
+  if (channelBlock === undefined || typeof batch !== "number" || windows.length !== 2) return undefined;
+  if (!windows.every(isKnown)) return undefined;
+  if (group > 1) {
+    const isDepthwise = outputChannels === group && inputChannelsPerGroup === 1;
+    return isDepthwise && group % channelBlock === 0 ? perPlane : undefined;
+  }
+  const isFilled = batch % channelBlock === 0 && outputChannels % channelBlock === 0;
+  const isNarrow = outputChannels <= 64 && inputChannelsPerGroup <= 64;
+  const isPlain = windows.every(({ stride, count }) => stride === 1 && typeof count === "number" && count >= 8);
+  return isFilled && isNarrow && isPlain && tapCount(windows) > 1 ? swapped : undefined;
+}
+
+/** Whether padding can be said. */
+function isKnown(window: Windows): boolean {
+  return [window.begin, window.input, overhang(window)].every((extent) => typeof extent === "number");
 }
 
 /** Of the columns of an image at most 1 MB of float32. */
@@ -134,6 +161,27 @@ const perChannel: Strategy = (g, { input, output, windows, group }) => {
     g.matMul(ones, g.mul(g.reshape(slice, rows), dY)),
   );
   return stacked(g, sums, 1);
+};
+
+/**
+ * A depthwise convolution, the planes of all images as the channels of one: each with dY's plane as its kernel, strides
+ * and dilations exchanged, and then summed over images. Of batches of a known size.
+ */
+const perPlane: Strategy = (g, { input, output, windows, group }) => {
+  const [batch = 1, , ...extent] = g.shape(input);
+  const planes = product([batch, group]);
+  const pads = [...windows.map(({ begin }) => begin), ...windows.map(overhang)].map(Number);
+  const x = g.reshape(input, [1, planes, ...extent]);
+  const weights = g.reshape(output, [planes, 1, ...g.shape(output).slice(2)]);
+  const correlation = g.op("Conv", [x, weights], {
+    strides: windows.map(({ dilation }) => dilation),
+    dilations: windows.map(({ stride }) => stride),
+    pads: pads.map((pad) => Math.max(pad, 0)),
+    group: Number(planes),
+  });
+  const taps = windows.map((window) => window.taps);
+  const sums = g.reshape(firstTaps(g, correlation, windows), [batch, group, ...taps]);
+  return g.sumOfRows(sums, 1);
 };
 
 /**

@@ -84,7 +84,9 @@ function kept(g: Operators, dY: Value, condition: Value): Value {
 function mayBeInfinite(g: Operators, gradient: Value, distance = 3): boolean {
   const { node, inputs } = g.emitter.emissionOf(gradient) ?? {};
   if (node === undefined || inputs === undefined || distance === 0 || linearMaps.has(node.opType)) return false;
-  if (growing.has(node.opType)) return true;
+  // Of a mean, what divides is known.
+  const isOfConstant = node.opType === "Div" && inputs[1]?.constant !== undefined;
+  if (growing.has(node.opType) && !isOfConstant) return true;
   return inputs.some((input) => input !== undefined && mayBeInfinite(g, input, distance - 1));
 }
 

@@ -1,0 +1,68 @@
+import type { Value } from "../../graph/emitter.js";
+import { product } from "../../graph/shapes/extent.js";
+import { affine } from "./channel-wise.js";
+import { type BlockedContext, type BlockedRule, type Blocks, isLike } from "./blocks.js";
+
+/** Operators that do the same with every element, wherever it is. */
+const operators = [
+  ["Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos"],
+  ["Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Mish"],
+  ["Softplus", "Softsign", "ThresholdedRelu", "Clip", "Cast", "Identity", "IsNaN", "IsInf", "Not"],
+  ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Equal", "Greater", "GreaterOrEqual"],
+  ["Less", "LessOrEqual", "And", "Or", "Xor", "Where"],
+].flat();
+
+/** In blocks wherever one of the operands is. */
+export const elementWise: Readonly<Record<string, BlockedRule>> = Object.fromEntries(
+  operators.map((opType) => [opType, (context: BlockedContext) => perChannel(context) ?? perElement(context)]),
+);
+
+function perElement({ blocks, g, node, inputs }: BlockedContext): readonly Value[] | undefined {
+  const blocked = inputs.find((input) => input !== undefined && blocks.form(input) !== undefined);
+  if (blocked === undefined) return undefined;
+  const forms = inputs.map((input) => input && formLike(blocks, input, blocked));
+  if (forms.some((form, index) => form === undefined && inputs[index] !== undefined)) return undefined;
+  const { opType, attributes } = node;
+  const y = g.op(opType, forms, attributes);
+  if (!isLike(y, blocked)) return undefined;
+  // Only float32 can be brought back into plain order; what is not asked for is not computed twice.
+  return [y.dataType === "float32" ? blocks.plain(y) : blocks.both(g.op(opType, inputs, attributes), y)];
+}
+
+/** An operand in blocks, or as it is where it is a single number. */
+function formLike(blocks: Blocks, operand: Value, other: Value): Value | undefined {
+  const { shape } = operand;
+  if (isLike(operand, other)) {
+    return blocks.form(operand) ?? (blocks.images(operand) === undefined ? undefined : blocks.blocked(operand));
+  }
+  return shape !== undefined && shape.length <= 4 && product(shape) === 1 ? operand : undefined;
+}
+
+/** Images plus, minus or times one number for each channel. */
+function perChannel({ blocks, g, node, inputs: [a, b] }: BlockedContext): readonly Value[] | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  const [left, right] = [blocks.form(a), blocks.form(b)];
+  const form = left ?? right;
+  const vector = left === undefined ? a : b;
+  if (form === undefined || form.dataType !== "float32" || !isPerChannel(vector, Number(form.shape?.[1]))) {
+    return undefined;
+  }
+  const channels = g.reshape(vector, [Number(form.shape?.[1])]);
+  switch (node.opType) {
+    case "Add":
+      return [blocks.plain(affine(blocks, form, undefined, channels))];
+    case "Mul":
+      return [blocks.plain(affine(blocks, form, channels, undefined))];
+    case "Sub":
+      // Of a vector minus images nobody has need.
+      return left === undefined ? undefined : [blocks.plain(affine(blocks, form, undefined, g.neg(channels)))];
+    default:
+      return undefined;
+  }
+}
+
+/** [C, 1, 1] or [1, C, 1, 1]. */
+function isPerChannel({ shape = [] }: Value, channels: number): boolean {
+  const extents = shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
+  return extents.length === 3 && extents[0] === channels && extents[1] === 1 && extents[2] === 1;
+}

@@ -1,0 +1,220 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { float32Tensor, type GraphBuilder, graphBuilder, modelOf } from "../graph/builder.js";
+import type { Model } from "../graph/model.js";
+import { stepNumbers } from "../passes/optimizer/step-numbers.js";
+import { planTraining } from "../passes/training/rewrite.js";
+import { channelBlock } from "./channel-block.js";
+import type { Batch } from "./data/dataset.js";
+import { Engine } from "./engine.js";
+import { initialValues } from "./initial-values.js";
+import { drawn, numbersOf } from "./testing/small-trainings.js";
+import { copied, type Values } from "./training-state.js";
+
+const block = await channelBlock();
+
+/** Images on their way through a network. */
+interface Images {
+  readonly value: string;
+  readonly channels: number;
+  readonly extent: number;
+}
+
+/** A layer, of which some fit some images; undefined for others. */
+type Layer = (builder: GraphBuilder, images: Images, seed: number) => Images | undefined;
+
+/** The extent of what a convolution makes. */
+function convolvedExtent(extent: number, { taps, stride, dilation, pads }: Windows): number {
+  return Math.floor((extent + pads[0] + pads[1] - (taps - 1) * dilation - 1) / stride) + 1;
+}
+
+interface Windows {
+  readonly taps: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly pads: readonly [number, number];
+}
+
+const windows = fc.record<Windows>({
+  taps: fc.constantFrom(1, 2, 3, 5),
+  stride: fc.constantFrom(1, 1, 2, 3),
+  dilation: fc.constantFrom(1, 1, 2),
+  pads: fc.tuple(fc.nat(2), fc.nat(2)),
+});
+
+function convolution(outputs: number | "depthwise", window: Windows, hasBias: boolean): Layer {
+  return (builder, { value, channels, extent }, seed) => {
+    const count = convolvedExtent(extent, window);
+    if (count < 1) return undefined;
+    const [made, perGroup] = outputs === "depthwise" ? [channels, 1] : [outputs, channels];
+    const { taps, stride, dilation, pads } = window;
+    const size = made * perGroup * taps * taps;
+    const scale = 1 / Math.sqrt(perGroup * taps * taps);
+    // None near 0: what normalizes a channel of nearly equal numbers enlarges their rounding.
+    const numbers = drawn(size, seed).map((number) => (number + Math.sign(number)) * scale);
+    const weights = builder.initializer(float32Tensor(`w${seed}`, [made, perGroup, taps, taps], numbers));
+    const bias = hasBias ? [builder.initializer(float32Tensor(`b${seed}`, [made], drawn(made, seed + 1)))] : [];
+    const attributes = {
+      strides: [stride, stride],
+      dilations: [dilation, dilation],
+      pads: [pads[0], pads[0], pads[1], pads[1]],
+      group: outputs === "depthwise" ? channels : 1,
+    };
+    return { value: builder.node("Conv", [value, weights, ...bias], attributes), channels: made, extent: count };
+  };
+}
+
+const normalization: Layer = (builder, { value, channels, extent }, seed) => {
+  const vectors = [
+    float32Tensor(
+      `scale${seed}`,
+      [channels],
+      drawn(channels, seed).map((number) => number + 1.5),
+    ),
+    float32Tensor(`shift${seed}`, [channels], drawn(channels, seed + 1)),
+    float32Tensor(`mean${seed}`, [channels], drawn(channels, seed + 2)),
+    float32Tensor(
+      `variance${seed}`,
+      [channels],
+      drawn(channels, seed + 3).map((number) => number + 1.5),
+    ),
+  ];
+  const inputs = vectors.map((tensor) => builder.initializer(tensor));
+  const normal = builder.node("BatchNormalization", [value, ...inputs], { momentum: { float: 0.8 } });
+  return { value: normal, channels, extent };
+};
+
+/** y = f(x), and what skips it. */
+function activation(opType: string, isResidual: boolean): Layer {
+  return (builder, { value, channels, extent }) => {
+    const active = builder.node(opType, [value]);
+    return { value: isResidual ? builder.node("Add", [active, value]) : active, channels, extent };
+  };
+}
+
+/** A number for each channel. */
+function scaling(opType: string, isFirst: boolean): Layer {
+  return (builder, { value, channels, extent }, seed) => {
+    const vector = builder.initializer(float32Tensor(`v${seed}`, [channels, 1, 1], drawn(channels, seed)));
+    const operands = isFirst ? [vector, value] : [value, vector];
+    return { value: builder.node(opType, operands), channels, extent };
+  };
+}
+
+const pooling: Layer = (builder, { value, channels, extent }) =>
+  extent < 2
+    ? undefined
+    : {
+        value: builder.node("AveragePool", [value], { kernel_shape: [2, 2], strides: [2, 2] }),
+        channels,
+        extent: Math.floor(extent / 2),
+      };
+
+const b = block ?? 16;
+const layers = fc.array(
+  fc.oneof<fc.Arbitrary<Layer>[]>(
+    fc
+      .tuple(fc.constantFrom<(number | "depthwise")[]>(b, 2 * b, b + 1, "depthwise"), windows, fc.boolean())
+      .map((all) => convolution(...all)),
+    fc.constant(normalization),
+    fc.tuple(fc.constantFrom("Tanh", "Sigmoid", "Softplus", "Elu"), fc.boolean()).map((all) => activation(...all)),
+    fc.tuple(fc.constantFrom("Add", "Sub", "Mul"), fc.boolean()).map((all) => scaling(...all)),
+    fc.constant(pooling),
+  ),
+  { minLength: 1, maxLength: 6 },
+);
+
+/** Images of `channels` through layers, and the mean of what they become through a matrix to y [batch, 3]. */
+function network(channels: number, extent: number, all: readonly Layer[]): Model {
+  const builder = graphBuilder("network");
+  const first: Images = { value: builder.input("x", "float32", ["batch", channels, extent, extent]), channels, extent };
+  const last = all.reduce((images, layer, index) => layer(builder, images, 100 * index + 1) ?? images, first);
+  const mean = builder.node("Flatten", [builder.node("GlobalAveragePool", [last.value])]);
+  const weights = float32Tensor("matrix", [last.channels, 3], drawn(3 * last.channels, 7));
+  builder.node("MatMul", [mean, builder.initializer(weights)], {}, { outputs: ["y"] });
+  builder.output("y", "float32", ["batch", 3]);
+  return modelOf(builder.graph());
+}
+
+function batchFor(channels: number, extent: number, size: number): Batch {
+  const x = Float32Array.from(drawn(size * channels * extent * extent, 3));
+  const target = Float32Array.from(drawn(size * 3, 4));
+  return {
+    x: { type: "float32", data: x, dims: [size, channels, extent, extent] },
+    target: { type: "float32", data: target, dims: [size, 3] },
+  };
+}
+
+/** Loss, gradients and running statistics after a step in each way. */
+async function steps(model: Model, batches: readonly Batch[], batchSize: number) {
+  const plan = planTraining(model, { loss: "mse", optimizer: "sgd" }, { gradient: true, evaluation: true });
+  const found = async (kernels: Parameters<typeof Engine.open>[3]) => {
+    const engine = await Engine.open(plan, initialValues(model, plan), { threads: 1 }, kernels);
+    try {
+      const losses: number[] = [];
+      for (const batch of batches) losses.push(await engine.gradient(batch, 0));
+      const values = copied(new Map([...engine.state.views("gradient"), ...engine.state.views("buffer")]));
+      await engine.update(stepNumbers(plan.optimizer, 0.01, 1, "float32"), true);
+      const [batch = {}] = batches;
+      const { loss } = await engine.evaluate(batch, new Set());
+      return { losses: [...losses, loss], values };
+    } finally {
+      await engine.close();
+    }
+  };
+  return { plain: await found(undefined), blocked: await found({ batchSize, channelBlock: b }) };
+}
+
+/** Sums in another order: some units in the last place of the largest numbers. */
+const TOLERANCE = 5e-5;
+
+/**
+ * Expects the same numbers, relative to the greatest of all: the gradients of biases in front of a normalization are
+ * rounding alone.
+ */
+function expectSame(found: Values, expected: Values): void {
+  const names = [...expected.keys()];
+  const greatest = Math.max(...names.flatMap((name) => numbersOf(expected, name).map(Math.abs)));
+  for (const name of names) {
+    const numbers = numbersOf(found, name);
+    const differences = numbersOf(expected, name).map((number, index) => Math.abs(number - (numbers[index] ?? NaN)));
+    expect(Math.max(...differences), name).toBeLessThanOrEqual(greatest * TOLERANCE);
+  }
+}
+
+describe.skipIf(block === undefined)(
+  "what is computed in blocks of channels is what standard operators compute",
+  () => {
+    it("for any layers", async () => {
+      const cases = fc.tuple(
+        fc.constantFrom(b, 2 * b, 3, 1),
+        fc.integer({ min: 3, max: 12 }),
+        fc.constantFrom(3, b),
+        layers,
+      );
+      await fc.assert(
+        fc.asyncProperty(cases, async ([channels, extent, size, all]) => {
+          const model = network(channels, extent, [
+            convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, true),
+            ...all,
+          ]);
+          const { plain, blocked } = await steps(model, [batchFor(channels, extent, size)], size);
+          for (const [index, loss] of plain.losses.entries())
+            expect(Math.abs((blocked.losses[index] ?? NaN) / loss - 1)).toBeLessThan(TOLERANCE);
+          expectSame(blocked.values, plain.values);
+        }),
+        { numRuns: 60, seed: 5 },
+      );
+    });
+
+    it("also for a batch that is smaller than the others", async () => {
+      const model = network(3, 8, [
+        convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, false),
+        normalization,
+      ]);
+      const batches = [batchFor(3, 8, b), batchFor(3, 8, 5)];
+      const { plain, blocked } = await steps(model, batches, b);
+      expectSame(blocked.values, plain.values);
+    });
+  },
+);
