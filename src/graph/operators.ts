@@ -371,6 +371,13 @@ export class Operators {
     return this.op("Slice", [x, ...bounds, this.integers([axis])]);
   }
 
+  /** The elements along axes from the last to the first. */
+  reversed(x: Value, axes: readonly number[]): Value {
+    const last = this.integers(axes.map(() => -1));
+    const beforeFirst = this.integers(axes.map(() => -Number.MAX_SAFE_INTEGER));
+    return this.op("Slice", [x, last, beforeFirst, this.integers(axes), last]);
+  }
+
   /** Elements, or slices along an axis, at indices. */
   gather(x: Value, indices: Value, axis: number): Value {
     return this.op("Gather", [x, indices], { axis });

@@ -4,6 +4,7 @@ import type { Node } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
 import { multiply, type Extent } from "../../graph/shapes/extent.js";
 import { tensorFacts } from "../../graph/shapes/facts.js";
+import { tensorFrom } from "../../graph/tensor.js";
 import { isSameShape } from "../../graph/shapes/shape-math.js";
 
 /** The domain of ONNX Runtime's operators on blocked tensors. */
@@ -35,6 +36,8 @@ export class Blocks {
   readonly size: number;
   /** Blocked forms, by the names of values. */
   readonly #forms = new Map<string, Value>();
+  /** Constants that filters of images have in common. */
+  readonly #places = new Map<string, Value>();
 
   constructor(g: Operators, size: number) {
     this.g = g;
@@ -108,6 +111,17 @@ export class Blocks {
     return this.g.reshape(this.g.transpose(parts, [0, 2, 4, 5, 3, 1]), extentsOf(weights));
   }
 
+  /** The {@link filter} of weights [M, C, kernel] with M and C swapped and taps mirrored, as gradients are convolved with. */
+  mirroredFilter(weights: Value): Value {
+    const [outputs, inputs, height, width] = extentsOf(weights);
+    const b = this.size;
+    const parts = this.g.reshape(weights, [outputs / b, b, inputs / b, b, height, width]);
+    const blocks = this.g.transpose(parts, [2, 0, 4, 5, 1, 3]);
+    const taps = this.g.reshape(blocks, [(outputs * inputs) / b ** 2, height * width, b ** 2]);
+    const mirrored = this.g.gather(taps, this.g.integers(range(height * width).toReversed()), 1);
+    return this.g.reshape(mirrored, [inputs, outputs, height, width]);
+  }
+
   /** Weights [M, C, kernel] in blocks of output channels: of depthwise ones, and of those for plain images. */
   filterOfOutputs(weights: Value): Value {
     const [outputs, ...others] = extentsOf(weights);
@@ -122,17 +136,31 @@ export class Blocks {
    */
   filterOfImages(blocked: Value): Value {
     const [batch, channels, height, width] = extentsOf(blocked);
-    const [b, positions, blocks] = [this.size, height * width, channels / this.size];
-    const places = range(blocks).flatMap((block) =>
-      range(batch / b).flatMap((part) =>
-        range(positions).flatMap((position) =>
-          range(b).map((image) => ((part * b + image) * blocks + block) * positions + position),
-        ),
-      ),
-    );
-    const rows = this.g.reshape(blocked, [batch * blocks * positions, b]);
-    const indices = this.g.tensor("int32", [places.length], places);
-    return this.g.reshape(this.g.gather(rows, indices, 0), [channels, batch, height, width]);
+    const [blocks, positions] = [channels / this.size, height * width];
+    const rows = this.g.reshape(blocked, [batch * blocks * positions, this.size]);
+    const places = this.#placesOfImages(batch, blocks, positions);
+    return this.g.reshape(this.g.gather(rows, places, 0), [channels, batch, height, width]);
+  }
+
+  /** Which row of images is at which place of their filter. */
+  #placesOfImages(batch: number, blocks: number, positions: number): Value {
+    const key = [batch, blocks, positions].join(" ");
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const places = new Int32Array(batch * blocks * positions);
+    let place = 0;
+    for (let block = 0; block < blocks; block++) {
+      for (let first = 0; first < batch; first += this.size) {
+        for (let position = 0; position < positions; position++) {
+          for (let image = first; image < first + this.size; image++) {
+            places[place++] = (image * blocks + block) * positions + position;
+          }
+        }
+      }
+    }
+    const value = this.g.constant(tensorFrom("places", "int32", [places.length], new Uint8Array(places.buffer)));
+    this.#places.set(key, value);
+    return value;
   }
 
   /** Zeros to the left and the right of blocked images of known extents. */

@@ -1,5 +1,7 @@
 import type { Value } from "../../graph/emitter.js";
 import { integerAttribute, integersAttribute, type Node, stringAttribute } from "../../graph/model.js";
+import type { Operators } from "../../graph/operators.js";
+import { knownNumbers } from "../../graph/shapes/facts.js";
 import { inferOutputs } from "../../graph/shapes/infer.js";
 import { product, type Shape } from "../../graph/shapes/extent.js";
 import { type BlockedContext, type BlockedRule, isOfKnownExtents, type Steps } from "./blocks.js";
@@ -46,14 +48,7 @@ export const convolutions: Readonly<Record<string, BlockedRule>> = {
       ...reach.map((taps, axis) => taps - (strides[axis] ?? 1) - (pads[axis + 2] ?? 0) + (extra[axis] ?? 0)),
     ];
     if (!isOfKnownExtents(y) || flipped.some((pad) => pad < 0)) return undefined;
-    const mirrored = g.op("Slice", [
-      weights,
-      g.integers([-1, -1]),
-      g.integers([-Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER]),
-      g.integers([2, 3]),
-      g.integers([-1, -1]),
-    ]);
-    const filter = blocks.filterOfOutputs(mirrored);
+    const filter = blocks.filterOfOutputs(g.reversed(weights, [2, 3]));
     const images = blocks.spread(blocks.blocked(y), [down, right]);
     const flippedSteps = { kernel, strides: [1, 1], dilations, pads: flipped };
     return [blocks.plain(blocks.convolve(images, { filter, group: channels }, flippedSteps, shape))];
@@ -116,15 +111,33 @@ function dense(context: BlockedContext, x: Value, weights: Value, shape: Shape):
   }
   const isProduct = kernel.every((taps) => taps === 1);
   if (blocks.images(x) === undefined || (isProduct && !isBlocked)) return undefined;
-  return { images: blocks.blocked(x), filter: blocks.filter(weights), group: 1 };
+  const mirrored = mirroredOf(context, weights);
+  const filter = mirrored === undefined ? blocks.filter(weights) : blocks.mirroredFilter(mirrored);
+  return { images: blocks.blocked(x), filter, group: 1 };
+}
+
+/** Weights whose channels are swapped, and whose taps are taken from the last to the first. */
+function mirroredOf({ g }: BlockedContext, weights: Value): Value | undefined {
+  const mirrored = swappedOf(g, weights);
+  const made = mirrored && g.emitter.emissionOf(mirrored);
+  const [source, ...bounds] = made?.inputs ?? [];
+  const [starts, ends, axes, steps] = bounds.map((input) => (input === undefined ? [] : (knownNumbers(input) ?? [])));
+  const isMirrored = made?.node.opType === "Slice" && [starts, steps].every((numbers) => String(numbers) === "-1,-1");
+  const isWhole = source?.shape?.slice(2).every((taps, axis) => Number(ends?.[axis]) < -Number(taps)) === true;
+  return isMirrored && isWhole && String(axes) === "2,3" ? source : undefined;
+}
+
+/** What Transpose has swapped the first two axes of. */
+function swappedOf(g: Operators, value: Value): Value | undefined {
+  const made = g.emitter.emissionOf(value);
+  const isSwapped = made?.node.opType === "Transpose" && String(integersAttribute(made.node, "perm")) === "1,0,2,3";
+  return isSwapped ? made.inputs[0] : undefined;
 }
 
 /** The blocked images [N, C, H, W] that weights [C, N, H, W] are, such as a gradient that is convolved with an input. */
 function imagesOf({ blocks, g }: BlockedContext, weights: Value): Value | undefined {
-  const made = g.emitter.emissionOf(weights);
-  const [source] = made?.inputs ?? [];
-  const isSwapped = made?.node.opType === "Transpose" && String(integersAttribute(made.node, "perm")) === "1,0,2,3";
-  if (!isSwapped || source === undefined || !isOfKnownExtents(source)) return undefined;
+  const source = swappedOf(g, weights);
+  if (source === undefined || !isOfKnownExtents(source)) return undefined;
   const isFilled = blocks.images(source) !== undefined && Number(source.shape?.[0]) % blocks.size === 0;
   return isFilled ? blocks.blocked(source) : undefined;
 }

@@ -103,15 +103,7 @@ function flippedWeights(g: Operators, { weights, windows, group }: Convolution):
   const shape = g.shape(weights);
   const [outputChannels = 1, perGroup = 1, ...taps] = shape;
   const spatial = windows.map((_, axis) => axis + 2);
-  const mirrored = windows.every((window) => window.taps === 1)
-    ? weights
-    : g.op("Slice", [
-        weights,
-        g.integers(spatial.map(() => -1)),
-        g.integers(spatial.map(() => -Number.MAX_SAFE_INTEGER)),
-        g.integers(spatial),
-        g.integers(spatial.map(() => -1)),
-      ]);
+  const mirrored = windows.every((window) => window.taps === 1) ? weights : g.reversed(weights, spatial);
   if (group === 1) return g.transpose(mirrored, [1, 0, ...spatial]);
   if (typeof outputChannels !== "number" || typeof perGroup !== "number") return g.unreachable("Conv");
   const outputsPerGroup = outputChannels / group;

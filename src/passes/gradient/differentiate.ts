@@ -5,6 +5,7 @@ import { describeNode, operatorName } from "../../graph/model.js";
 import type { Operators } from "../../graph/operators.js";
 import { type Differentiation, noGradient } from "./rule.js";
 import { gradientRules } from "./rules/index.js";
+import { sumOfGradients } from "./sum-of-gradients.js";
 
 /**
  * Reverse-mode differentiation: emits the nodes that compute the gradients of a loss, after the nodes that compute the
@@ -25,7 +26,7 @@ export function differentiate(g: Operators, { seeds, towards }: Differentiation)
   const total = (value: Value | undefined): Value | undefined => {
     const list = value === undefined ? undefined : contributions.get(value.name);
     if (value === undefined || list === undefined) return undefined;
-    const sum = g.sum(list);
+    const sum = sumOfGradients(g, list);
     contributions.set(value.name, [sum]);
     return sum;
   };
