@@ -10,9 +10,6 @@ import { isSameShape } from "../../graph/shapes/shape-math.js";
 /** The domain of ONNX Runtime's operators on blocked tensors. */
 export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
 
-/** A tensor of images [N, C, H, W]. */
-export type Images = readonly [batch: Extent, channels: number, height: Extent, width: Extent];
-
 /** How images are convolved: kernel, strides, dilations and pads of both axes. */
 export interface Steps {
   readonly kernel: readonly number[];
@@ -44,14 +41,11 @@ export class Blocks {
     this.size = size;
   }
 
-  /** The shape of a value that can be blocked: float32, the channels a multiple of a block's; undefined for others. */
-  images({ dataType, shape }: Value): Images | undefined {
-    const [batch, channels, height, width] = shape ?? [];
-    const isOfImages = dataType === "float32" && shape?.length === 4 && typeof channels === "number";
-    if (!isOfImages || channels === 0 || channels % this.size !== 0) return undefined;
-    return batch === undefined || height === undefined || width === undefined
-      ? undefined
-      : [batch, channels, height, width];
+  /** Whether a value can be blocked: float32 images whose channels are a multiple of a block's. */
+  fits({ dataType, shape }: Value): boolean {
+    const channels = shape?.[1];
+    const isOfImages = dataType === "float32" && shape?.length === 4;
+    return isOfImages && typeof channels === "number" && channels > 0 && channels % this.size === 0;
   }
 
   /** The blocked form that a value has already. */
@@ -78,7 +72,7 @@ export class Blocks {
 
   /**
    * A convolution in the layout of blocks. The images may be plain where they have fewer channels than a block.
-   * @param filter as {@link filterOf} and its like make it
+   * @param filter as {@link filter} and its like make it
    */
   convolve(
     x: Value,

@@ -17,7 +17,7 @@ export const convolutions: Readonly<Record<string, BlockedRule>> = {
     const operands = steps && shape && (depthwise(context, x, weights) ?? dense(context, x, weights, shape));
     if (operands === undefined || steps === undefined || shape === undefined) return undefined;
     const { images, filter, group } = operands;
-    const isWide = group === 1 && (steps.kernel[1] ?? 1) >= WIDE && isOfKnownExtents(images);
+    const isWide = group === 1 && (steps.kernel[1] ?? 1) >= WIDE && blocks.fits(images) && isOfKnownExtents(images);
     const [top = 0, left = 0, bottom = 0, right = 0] = steps.pads;
     const y = isWide
       ? blocks.convolve(
@@ -38,7 +38,7 @@ export const convolutions: Readonly<Record<string, BlockedRule>> = {
     const [shape] = inferOutputs(node, inputs).map((facts) => facts.shape);
     const [channels] = weights.shape ?? [];
     const isDepthwise = weights.shape?.[1] === 1 && integerAttribute(node, "group", 1) === channels;
-    if (steps === undefined || shape === undefined || !isDepthwise || blocks.images(y) === undefined) return undefined;
+    if (steps === undefined || shape === undefined || !isDepthwise || !blocks.fits(y)) return undefined;
     const { kernel, strides, dilations, pads } = steps;
     const [down = 1, right = 1] = strides;
     const extra = integersAttribute(node, "output_padding") ?? [0, 0];
@@ -78,8 +78,8 @@ interface Operands {
 function depthwise(context: BlockedContext, x: Value, weights: Value): Operands | undefined {
   const { blocks, node } = context;
   const group = integerAttribute(node, "group", 1);
-  const isDepthwise = weights.shape?.[0] === group && weights.shape[1] === 1 && blocks.images(x)?.[1] === group;
-  if (!isDepthwise || !isOfKnownExtents(weights)) return undefined;
+  const isDepthwise = weights.shape?.[0] === group && weights.shape[1] === 1 && x.shape?.[1] === group;
+  if (!isDepthwise || !blocks.fits(x) || !isOfKnownExtents(weights)) return undefined;
   const filter = filterOfPlanes(context, weights) ?? blocks.filterOfOutputs(weights);
   return { images: blocks.blocked(x), filter, group };
 }
@@ -88,7 +88,7 @@ function depthwise(context: BlockedContext, x: Value, weights: Value): Operands 
 function filterOfPlanes({ blocks, g }: BlockedContext, kernels: Value): Value | undefined {
   const made = g.emitter.emissionOf(kernels);
   const [source] = made?.inputs ?? [];
-  if (made?.node.opType !== "Reshape" || source === undefined || blocks.images(source) === undefined) return undefined;
+  if (made?.node.opType !== "Reshape" || source === undefined || !blocks.fits(source)) return undefined;
   const isOfPlanes = String(source.shape?.slice(2)) === String(kernels.shape?.slice(2));
   return isOfPlanes ? g.reshape(blocks.blocked(source), g.shape(kernels)) : undefined;
 }
@@ -101,7 +101,7 @@ function dense(context: BlockedContext, x: Value, weights: Value, shape: Shape):
   if (!isDense || outputs === undefined || inputs === undefined || outputs % blocks.size !== 0) return undefined;
   const isBlocked = blocks.form(x) !== undefined;
   const images = imagesOf(context, weights);
-  if (images !== undefined && blocks.images(x) !== undefined) {
+  if (images !== undefined && blocks.fits(x)) {
     return { images: blocks.blocked(x), filter: blocks.filterOfImages(images), group: 1 };
   }
   const positions = product(shape.filter((_, axis) => axis !== 1));
@@ -110,7 +110,7 @@ function dense(context: BlockedContext, x: Value, weights: Value, shape: Shape):
     return { images: x, filter: blocks.filterOfOutputs(weights), group: 1 };
   }
   const isProduct = kernel.every((taps) => taps === 1);
-  if (blocks.images(x) === undefined || (isProduct && !isBlocked)) return undefined;
+  if (!blocks.fits(x) || (isProduct && !isBlocked)) return undefined;
   const mirrored = mirroredOf(context, weights);
   const filter = mirrored === undefined ? blocks.filter(weights) : blocks.mirroredFilter(mirrored);
   return { images: blocks.blocked(x), filter, group: 1 };
@@ -138,7 +138,7 @@ function swappedOf(g: Operators, value: Value): Value | undefined {
 function imagesOf({ blocks, g }: BlockedContext, weights: Value): Value | undefined {
   const source = swappedOf(g, weights);
   if (source === undefined || !isOfKnownExtents(source)) return undefined;
-  const isFilled = blocks.images(source) !== undefined && Number(source.shape?.[0]) % blocks.size === 0;
+  const isFilled = blocks.fits(source) && Number(source.shape?.[0]) % blocks.size === 0;
   return isFilled ? blocks.blocked(source) : undefined;
 }
 

@@ -33,7 +33,7 @@ function perElement({ blocks, g, node, inputs }: BlockedContext): readonly Value
 function formLike(blocks: Blocks, operand: Value, other: Value): Value | undefined {
   const { shape } = operand;
   if (isLike(operand, other)) {
-    return blocks.form(operand) ?? (blocks.images(operand) === undefined ? undefined : blocks.blocked(operand));
+    return blocks.form(operand) ?? (blocks.fits(operand) ? blocks.blocked(operand) : undefined);
   }
   return shape !== undefined && shape.length <= 4 && product(shape) === 1 ? operand : undefined;
 }

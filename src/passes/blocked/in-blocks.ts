@@ -37,7 +37,7 @@ const reshaping: Readonly<Record<string, BlockedRule>> = {
     if (form === undefined) return undefined;
     const y = g.op(node.opType, inputs, node.attributes);
     const [first, , height, width] = y.shape ?? [];
-    const isOfPlanes = first === 1 && y.shape?.length === 4 && blocks.images(y) !== undefined;
+    const isOfPlanes = first === 1 && y.shape?.length === 4 && blocks.fits(y);
     const isSame = height === form.shape?.[2] && width === form.shape?.[3];
     if (!isOfPlanes || !isSame || isLike(y, form)) return [y];
     return [blocks.both(y, g.reshape(form, g.shape(y)))];
