@@ -130,14 +130,14 @@ const layers = fc.array(
 );
 
 /** Images of `channels` through layers, and the mean of what they become through a matrix to y [batch, 3]. */
-function network(channels: number, extent: number, all: readonly Layer[]): Model {
+function network(channels: number, extent: number, all: readonly Layer[], batch: number | string = "batch"): Model {
   const builder = graphBuilder("network");
-  const first: Images = { value: builder.input("x", "float32", ["batch", channels, extent, extent]), channels, extent };
+  const first: Images = { value: builder.input("x", "float32", [batch, channels, extent, extent]), channels, extent };
   const last = all.reduce((images, layer, index) => layer(builder, images, 100 * index + 1) ?? images, first);
   const mean = builder.node("Flatten", [builder.node("GlobalAveragePool", [last.value])]);
   const weights = float32Tensor("matrix", [last.channels, 3], drawn(3 * last.channels, 7));
   builder.node("MatMul", [mean, builder.initializer(weights)], {}, { outputs: ["y"] });
-  builder.output("y", "float32", ["batch", 3]);
+  builder.output("y", "float32", [batch, 3]);
   return modelOf(builder.graph());
 }
 
@@ -211,6 +211,13 @@ describe.skipIf(block === undefined)(
         }),
         { numRuns: 60, seed: 5 },
       );
+    });
+
+    it("also where the file says how large a batch is", async () => {
+      const first = convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, false);
+      const model = network(b, 8, [first, normalization], 4);
+      const { plain, blocked } = await steps(model, [batchFor(b, 8, 4)], 4);
+      expectSame(blocked.values, plain.values, model);
     });
 
     it("also for a batch that is smaller than the others", async () => {

@@ -2,7 +2,7 @@ import type { Emitter, Value } from "../../graph/emitter.js";
 import type { Graph, Node } from "../../graph/model.js";
 import { declaredInputs, replay, type Rewrite } from "../../graph/replay.js";
 import { factsOfType } from "../../graph/shapes/declared-facts.js";
-import { substitute } from "../../graph/shapes/extent.js";
+import { type Extent, substitute, symbol } from "../../graph/shapes/extent.js";
 import type { Facts } from "../../graph/shapes/facts.js";
 import type { DataType } from "../../graph/data-type.js";
 import { decompose } from "../decompose/index.js";
@@ -70,19 +70,19 @@ export function emitForward(graph: Graph, emitter: Emitter, options: ForwardOpti
   return { features: [...inputs.values()], parameters, buffers, seed: dropouts.seed, values };
 }
 
-/** The symbol that inputs begin with, if it is one. */
-export function batchSymbol({ inputs, initializers }: Graph): string | undefined {
+/** The extent that all inputs begin with; undefined where they do not agree. */
+export function batchExtent({ inputs, initializers }: Graph): Extent | undefined {
   const constants = new Set(initializers.map(({ name }) => name));
-  const first = inputs.flatMap(({ name, type }) =>
-    constants.has(name) ? [] : [factsOfType(type, () => "").shape?.[0]],
-  );
-  const [symbol, ...others] = new Set(first);
-  return typeof symbol === "string" && symbol !== "" && others.length === 0 ? symbol : undefined;
+  const features = inputs.filter(({ name }) => !constants.has(name));
+  const shapes = features.map(({ name, type }) => factsOfType(type, (axis) => symbol(`${name}_dim${axis}`)).shape);
+  const [extent, ...others] = new Set(shapes.map((shape) => shape?.[0]));
+  return others.length === 0 ? extent : undefined;
 }
 
 /** What is known of inputs when all batches have one size. */
 function ofBatches(graph: Graph, size: number): (declared: Facts) => Facts {
-  const replacements = new Map([[batchSymbol(graph) ?? "", size]]);
+  const batch = batchExtent(graph);
+  const replacements = new Map(typeof batch === "string" ? [[batch, size]] : []);
   return (declared) => ({
     ...declared,
     shape: declared.shape?.map((extent) => substitute(extent, replacements)),

@@ -17,7 +17,7 @@ import { matchingNames } from "../structure/name-patterns.js";
 import type { Artifact } from "./artifact.js";
 import { type ArtifactName, artifactNames, type Contract, type ContractLoss } from "./contract.js";
 import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
-import { batchSymbol, type ParameterType } from "./forward.js";
+import { batchExtent, type ParameterType } from "./forward.js";
 import { type GradientArtifact, gradientArtifact, type Kernels } from "./gradient-artifact.js";
 import type { LossName } from "../loss/loss.js";
 import type { LossSpecification } from "./losses.js";
@@ -54,7 +54,7 @@ export interface TrainingArtifacts {
 export interface TrainingPlan {
   /** undefined where nobody wants it. */
   readonly gradient: Artifact | undefined;
-  /** The same for one runtime and batches of one size; undefined where there is no such size. */
+  /** The same for one runtime and batches of one size; undefined where its inputs do not agree on a batch. */
   readonly gradientFor: ((kernels: Kernels) => Artifact) | undefined;
   readonly evaluation: Artifact | undefined;
   /** What the loss reaches. */
@@ -149,7 +149,7 @@ export function planTraining(
   return {
     gradient,
     gradientFor:
-      gradient === undefined || batchSymbol(graph) === undefined
+      gradient === undefined || batchExtent(graph) === undefined
         ? undefined
         : (kernels) => gradientArtifact(graph, parameters, losses, options, kernels),
     evaluation,
