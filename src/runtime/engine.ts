@@ -1,4 +1,3 @@
-import { inBlocks } from "../passes/blocked/in-blocks.js";
 import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../passes/training/artifact.js";
 import { type ContractTensor, lossesOf } from "../passes/training/contract.js";
@@ -15,6 +14,7 @@ import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
 import { currentBuffers, GradientCall } from "./gradient-call.js";
 import { type FloatTensor, zeros } from "./host-tensor.js";
+import { gradientOfFullBatches, withKernels } from "./kernels.js";
 import { type Computing, runtimeTensor } from "./session.js";
 import { Sessions } from "./sessions.js";
 import { StepInputs } from "./step-inputs.js";
@@ -67,22 +67,22 @@ export class Engine {
     const loss = lossOf(gradient);
     const openGradient = (artifact: Artifact) =>
       GradientCall.open(artifact, state, tensorOf, { loss: runtimeTensor(loss), losses, sessions });
-    const blocked = (artifact: Artifact) =>
-      kernels === undefined ? artifact : { ...artifact, graph: inBlocks(artifact.graph, kernels.channelBlock) };
     try {
-      const ofFull = kernels && plan.gradientFor?.(kernels);
+      const ofFull = gradientOfFullBatches(plan, packs, kernels);
       const parts: Parts = {
         gradient: packed(gradient, packs),
         openGradient,
-        gradientOfFull: ofFull && (await openGradient(blocked(packed(ofFull, packs)))),
+        gradientOfFull: ofFull && (await openGradient(ofFull)),
         update: await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
         evaluation:
-          evaluation && (await openCall(blocked(packed(evaluation, packs)), evaluated, sessions.open, losses)),
+          evaluation &&
+          (await openCall(withKernels(packed(evaluation, packs), kernels), evaluated, sessions.open, losses)),
         inputs,
         loss,
         sessions,
       };
       const engine = new Engine(state, parts);
+      // For batches of any size there is not always a need.
       if (ofFull === undefined) await engine.#gradientFor(undefined);
       return engine;
     } catch (error) {
@@ -150,7 +150,7 @@ export class Engine {
     await this.#parts.sessions.close();
   }
 
-  /** The graph for a batch; without one, that for batches of any size, which many trainings have no need of. */
+  /** The graph for a batch; without one, that for batches of any size. */
   async #gradientFor(batch: Batch | undefined): Promise<GradientCall> {
     const { gradient, gradientOfFull, openGradient } = this.#parts;
     if (batch !== undefined && gradientOfFull?.fits(batch) === true) return gradientOfFull;
