@@ -6,6 +6,7 @@ import { evaluateBatch, openCall } from "./call.js";
 import type { Dataset } from "./data/dataset.js";
 import type { HostTensor } from "./host-tensor.js";
 import { initialValues } from "./initial-values.js";
+import { kernelsFor, withKernels } from "./kernels.js";
 import { runtimeTensor, Session, type SessionOptions } from "./session.js";
 import { fixedBatch } from "./training-settings.js";
 import { type Measured, measuresOf, validate } from "./validate.js";
@@ -33,8 +34,9 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   const measures = measuresOf(losses, options.metrics);
   const fixed = fixedBatch(evaluation.contract);
   const values = initialValues(model, plan, options.values);
+  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
   const call = await openCall(
-    evaluation,
+    withKernels(evaluation, await kernelsFor(evaluation, batching.batchSize)),
     ({ role, of = "" }) => {
       const value = role === "parameter" ? values.get(of) : undefined;
       return value && runtimeTensor(value);
@@ -47,7 +49,6 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
     return value === undefined ? [] : [[name, runtimeTensor(value)] as const];
   });
   const fed = Object.fromEntries(buffers);
-  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
   try {
     return await validate(data, (batch, outputs) => evaluateBatch(call, fed, batch, outputs), measures, batching);
   } finally {

@@ -7,12 +7,9 @@ import { packed } from "../passes/training/pack.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { channelBlock } from "./channel-block.js";
 
-/** What full batches of a training may be computed with; undefined where the graph for all batches is as good. */
-export async function kernelsFor(
-  { gradient }: Pick<TrainingPlan, "gradient">,
-  { batchSize }: { readonly batchSize: number },
-): Promise<Kernels | undefined> {
-  const hasConvolutions = gradient?.graph.nodes.some(({ opType }) => opType === "Conv") === true;
+/** What batches of a size may be computed with; undefined where an artifact has no use for it. */
+export async function kernelsFor(artifact: Artifact | undefined, batchSize: number): Promise<Kernels | undefined> {
+  const hasConvolutions = artifact?.graph.nodes.some(({ opType }) => opType === "Conv") === true;
   const block = hasConvolutions ? await channelBlock() : undefined;
   return block === undefined ? undefined : { batchSize, channelBlock: block };
 }

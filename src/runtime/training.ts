@@ -75,7 +75,7 @@ export class Training {
     const initial = initialValues(this.#model, plan, this.#options.initial);
     const { threads } = this.#options;
     const computing = computingOf(plan, settings.batchSize, threads === undefined ? {} : { threads });
-    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan, settings));
+    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan.gradient, settings.batchSize));
     try {
       const folder = yield* this.#openCheckpoints(engine, settings);
       const rates = startSchedule(settings.schedule, settings.scheduleContext, this.#state.schedule);
