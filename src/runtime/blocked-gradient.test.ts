@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { float32Tensor, type GraphBuilder, graphBuilder, modelOf } from "../graph/builder.js";
+import { float32Tensor, type GraphBuilder, graphBuilder, int64Tensor, modelOf } from "../graph/builder.js";
 import type { Model } from "../graph/model.js";
 import { stepNumbers } from "../passes/optimizer/step-numbers.js";
 import { planTraining } from "../passes/training/rewrite.js";
@@ -151,7 +151,7 @@ function batchFor(channels: number, extent: number, size: number): Batch {
 }
 
 /** Loss, gradients and running statistics after a step in each way. */
-async function steps(model: Model, batches: readonly Batch[], batchSize: number) {
+async function steps(model: Model, batches: readonly Batch[], batchSize?: number) {
   const plan = planTraining(model, { loss: "mse", optimizer: "sgd" }, { gradient: true, evaluation: true });
   const found = async (kernels: Parameters<typeof Engine.open>[3]) => {
     const engine = await Engine.open(plan, initialValues(model, plan), { threads: 1 }, kernels);
@@ -213,18 +213,63 @@ describe.skipIf(block === undefined)(
       );
     });
 
+    const first = convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, false);
+
+    it("for planes whose rows are added up one by one", async () => {
+      const model = network(b, 72, [first, normalization, activation("Tanh", true), normalization]);
+      const { plain, blocked } = await steps(model, [batchFor(b, 72, 2)], 2);
+      expectSame(blocked.values, plain.values, model);
+    });
+
+    it("where something between is of another type", async () => {
+      const casting =
+        (to: number): Layer =>
+        (builder, images) => ({
+          ...images,
+          value: builder.node("Cast", [images.value], { to }),
+        });
+      const model = network(b, 8, [first, casting(11), casting(1), casting(6), casting(1)]);
+      const { plain, blocked } = await steps(model, [batchFor(b, 8, 2)], 2);
+      expectSame(blocked.values, plain.values, model);
+    });
+
+    it("for streams, whose first batch says how large the others are", async () => {
+      const model = network(3, 8, [first, normalization]);
+      const { plain, blocked } = await steps(model, [batchFor(3, 8, b), batchFor(3, 8, 5)]);
+      expectSame(blocked.values, plain.values, model);
+    });
+
+    it("for a model that does not take batches of the usual size", async () => {
+      const flat: Layer = (builder, { value, channels, extent }) => {
+        const shape = builder.initializer(int64Tensor("shape", [2, channels, extent, extent]));
+        return { value: builder.node("Reshape", [value, shape]), channels, extent };
+      };
+      const model = network(b, 8, [first, flat]);
+      const { plain, blocked } = await steps(model, [batchFor(b, 8, 2)], 32);
+      expectSame(blocked.values, plain.values, model);
+    });
+
+    it("and a batch of another shape is refused in the same words", async () => {
+      const model = network(b, 8, [first]);
+      const { x, target } = batchFor(b, 8, 2);
+      if (x?.type !== "float32" || target === undefined) throw new Error("x is of float32");
+      const deep = { x: { ...x, dims: [...x.dims, 1] }, target };
+      const wanted = /"x": has the shape \[2, \d+, 8, 8, 1\], and should have \[batch, \d+, 8, 8\]/u;
+      await expect(steps(model, [deep], 2)).rejects.toThrow(wanted);
+      const plan = planTraining(model, { loss: "mse" }, { gradient: true, evaluation: false });
+      const engine = await Engine.open(plan, initialValues(model, plan), {}, { batchSize: 2, channelBlock: b });
+      await expect(engine.gradient(deep, 0)).rejects.toThrow(wanted);
+      await engine.close();
+    });
+
     it("also where the file says how large a batch is", async () => {
-      const first = convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, false);
       const model = network(b, 8, [first, normalization], 4);
       const { plain, blocked } = await steps(model, [batchFor(b, 8, 4)], 4);
       expectSame(blocked.values, plain.values, model);
     });
 
     it("also for a batch that is smaller than the others", async () => {
-      const model = network(3, 8, [
-        convolution(b, { taps: 3, stride: 1, dilation: 1, pads: [1, 1] }, false),
-        normalization,
-      ]);
+      const model = network(3, 8, [first, normalization]);
       const batches = [batchFor(3, 8, b), batchFor(3, 8, 5)];
       const { plain, blocked } = await steps(model, batches, b);
       expectSame(blocked.values, plain.values, model);

@@ -19,9 +19,8 @@ export interface Evaluation {
   readonly predictions: ReadonlyMap<string, HostTensor>;
 }
 
-/** An artifact in a session, with the tensors that each call takes and gives again. */
-export interface Call<Kind = Session> {
-  readonly session: Kind;
+/** The tensors that each call of an artifact takes again, and those that it brings. */
+export interface CallPorts {
   readonly contract: ContractArtifact;
   /** Inputs that are the same memory in every call. */
   readonly feeds: Tensors;
@@ -31,6 +30,11 @@ export interface Call<Kind = Session> {
   readonly checkClasses: (batch: Batch) => void;
 }
 
+/** An artifact in a session. */
+export interface Call<Kind = Session> extends CallPorts {
+  readonly session: Kind;
+}
+
 /**
  * Opens a session for an artifact.
  * @param tensorOf the memory of an input that stays the same in every call; undefined for others
@@ -38,17 +42,25 @@ export interface Call<Kind = Session> {
  * @param losses whose targets are checked
  */
 export async function openCall<Kind>(
-  { name, graph, contract }: Artifact,
+  artifact: Artifact,
   tensorOf: (port: ContractTensor) => Tensor | undefined,
   open: (model: Model) => Promise<Kind>,
   losses: readonly ContractLoss[] = [],
 ): Promise<Call<Kind>> {
-  const feeds = tensorsOf(contract.inputs, (port) => (port.role === "buffer" ? undefined : tensorOf(port)));
+  const session = await open(runtimeModel(artifact.graph, `${artifact.name}.onnx`));
+  return { session, ...callPorts(artifact, tensorOf, losses) };
+}
+
+/** {@link openCall} without a session. */
+export function callPorts(
+  { contract }: Artifact,
+  tensorOf: (port: ContractTensor) => Tensor | undefined,
+  losses: readonly ContractLoss[],
+): CallPorts {
   const batch = contract.inputs.filter(({ role }) => role === "feature" || role === "target");
   return {
-    session: await open(runtimeModel(graph, `${name}.onnx`)),
     contract,
-    feeds,
+    feeds: tensorsOf(contract.inputs, (port) => (port.role === "buffer" ? undefined : tensorOf(port))),
     batch: { file: "the model", inputs: batch, outputs: [] },
     checkClasses: classNumberCheck(losses),
   };
@@ -62,7 +74,7 @@ function runtimeModel(graph: Graph, label: string): Model {
 }
 
 /** A batch as sessions take it. @throws InputError for one that does not fit the model */
-export function feedsOf({ batch: wanted, checkClasses }: Call<unknown>, batch: Batch): Tensors {
+export function feedsOf({ batch: wanted, checkClasses }: CallPorts, batch: Batch): Tensors {
   checkFeeds(wanted, batch);
   checkClasses(batch);
   return Object.fromEntries(

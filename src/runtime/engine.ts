@@ -1,20 +1,20 @@
+import type { Tensor } from "onnxruntime-node";
 import type { StepNumbers } from "../passes/optimizer/step-numbers.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import { type ContractTensor, lossesOf } from "../passes/training/contract.js";
-import type { Kernels } from "../passes/training/gradient-artifact.js";
+import { type ContractLoss, type ContractPack, type ContractTensor, lossesOf } from "../passes/training/contract.js";
 import { packed } from "../passes/training/pack.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { packsOf, slotsOf } from "../passes/training/slots.js";
 import { updateArtifact } from "../passes/training/update-artifact.js";
 import { Accumulation, type AccumulationPlace } from "./accumulation.js";
-import { type Call, evaluateBatch, type Evaluation, openCall } from "./call.js";
+import { type Call, callPorts, evaluateBatch, type Evaluation, feedsOf, openCall } from "./call.js";
 import type { Batch } from "./data/dataset.js";
 import { firstNotFinite } from "./first-not-finite.js";
 import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
 import { currentBuffers, GradientCall } from "./gradient-call.js";
 import { type FloatTensor, zeros } from "./host-tensor.js";
-import { gradientOfFullBatches, withKernels } from "./kernels.js";
+import { gradientOfFullBatches, type RuntimeKernels, withKernels } from "./kernels.js";
 import { type Computing, runtimeTensor } from "./session.js";
 import { Sessions } from "./sessions.js";
 import { StepInputs } from "./step-inputs.js";
@@ -28,6 +28,8 @@ export class Engine {
   readonly state: TrainingState;
   readonly #parts: Parts;
   #gradientOfAny: GradientCall | undefined;
+  /** For full batches: null where they have no graph of their own; undefined before the first batch. */
+  #gradientOfFull: GradientCall | null | undefined;
   #accumulation: Accumulation | undefined;
 
   private constructor(state: TrainingState, parts: Parts) {
@@ -37,13 +39,13 @@ export class Engine {
 
   /**
    * @param initial values of all parameters and running statistics
-   * @param kernels what full batches are computed with, where these have a graph of their own
+   * @param kernels what the runtime has for the gradient besides standard operators
    */
   static async open(
     plan: TrainingPlan,
     initial: ValueSource,
     computing: Computing,
-    kernels?: Kernels,
+    kernels?: RuntimeKernels,
   ): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
@@ -64,26 +66,23 @@ export class Engine {
       (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
     const losses = lossesOf(plan.loss);
     const sessions = new Sessions(computing);
-    const loss = lossOf(gradient);
-    const openGradient = (artifact: Artifact) =>
-      GradientCall.open(artifact, state, tensorOf, { loss: runtimeTensor(loss), losses, sessions });
+    const evaluating = evaluation && withKernels(packed(evaluation, packs), kernels);
     try {
-      const ofFull = gradientOfFullBatches(plan, packs, kernels);
-      const parts: Parts = {
+      const engine = new Engine(state, {
+        plan,
+        packs,
+        kernels,
         gradient: packed(gradient, packs),
-        openGradient,
-        gradientOfFull: ofFull && (await openGradient(ofFull)),
-        update: await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
-        evaluation:
-          evaluation &&
-          (await openCall(withKernels(packed(evaluation, packs), kernels), evaluated, sessions.open, losses)),
+        tensorOf,
+        losses,
         inputs,
-        loss,
+        loss: lossOf(gradient),
         sessions,
-      };
-      const engine = new Engine(state, parts);
-      // For batches of any size there is not always a need.
-      if (ofFull === undefined) await engine.#gradientFor(undefined);
+        update: await openUpdate(update, fused, tensorOf, (numbers) => inputs.setNumbers(numbers), sessions),
+        evaluation: evaluating && (await openCall(evaluating, evaluated, sessions.open, losses)),
+      });
+      // Full batches may have a graph of their own, and others may never come.
+      if (kernels === undefined) await engine.#gradientForAny();
       return engine;
     } catch (error) {
       await sessions.close();
@@ -116,10 +115,11 @@ export class Engine {
    * @returns what it is in, in words; undefined where all are finite
    */
   async firstNotFinite(batch: Batch, seed: number): Promise<string | undefined> {
-    const { inputs, gradient, sessions } = this.#parts;
+    const { inputs, gradient, tensorOf, losses, sessions } = this.#parts;
     this.state.turnBuffers();
     inputs.setSeed(seed);
-    const fed = (await this.#gradientFor(undefined)).feedsFor(batch);
+    const ports = callPorts(gradient, tensorOf, losses);
+    const fed = { ...ports.feeds, ...currentBuffers(gradient.contract, this.state), ...feedsOf(ports, batch) };
     return firstNotFinite(gradient, fed, this.state, sessions.computing);
   }
 
@@ -150,26 +150,45 @@ export class Engine {
     await this.#parts.sessions.close();
   }
 
-  /** The graph for a batch; without one, that for batches of any size. */
-  async #gradientFor(batch: Batch | undefined): Promise<GradientCall> {
-    const { gradient, gradientOfFull, openGradient } = this.#parts;
-    if (batch !== undefined && gradientOfFull?.fits(batch) === true) return gradientOfFull;
-    return (this.#gradientOfAny ??= await openGradient(gradient));
+  async #gradientFor(batch: Batch): Promise<GradientCall> {
+    if (this.#gradientOfFull === undefined) this.#gradientOfFull = await this.#openGradientOfFull(batch);
+    return this.#gradientOfFull?.fits(batch) === true ? this.#gradientOfFull : this.#gradientForAny();
+  }
+
+  async #gradientForAny(): Promise<GradientCall> {
+    return (this.#gradientOfAny ??= await this.#openGradient(this.#parts.gradient));
+  }
+
+  /** @param first batch of the training, which is a full one where nothing else is known */
+  async #openGradientOfFull(first: Batch): Promise<GradientCall | null> {
+    const { plan, packs, kernels, gradient } = this.#parts;
+    const feature = gradient.contract.inputs.find(({ role }) => role === "feature");
+    const batchSize = kernels?.batchSize ?? first[feature?.name ?? ""]?.dims[0];
+    if (kernels === undefined || batchSize === undefined) return null;
+    const ofFull = gradientOfFullBatches(plan, packs, { ...kernels, batchSize });
+    return ofFull === undefined ? null : this.#openGradient(ofFull);
+  }
+
+  #openGradient(artifact: Artifact): Promise<GradientCall> {
+    return GradientCall.open(artifact, { ...this.#parts, state: this.state, loss: runtimeTensor(this.#parts.loss) });
   }
 }
 
 /** What an engine is made of. */
 interface Parts {
+  readonly plan: TrainingPlan;
+  readonly packs: readonly ContractPack[];
+  readonly kernels: RuntimeKernels | undefined;
   /** For batches of any size. */
   readonly gradient: Artifact;
-  readonly openGradient: (artifact: Artifact) => Promise<GradientCall>;
-  /** For batches of the usual size, where they have a graph of their own. */
-  readonly gradientOfFull: GradientCall | undefined;
-  readonly update: Update;
-  readonly evaluation: Call | undefined;
+  /** The memory of inputs that stay the same. */
+  readonly tensorOf: (port: ContractTensor) => Tensor | undefined;
+  readonly losses: readonly ContractLoss[];
   readonly inputs: StepInputs;
   readonly loss: FloatTensor;
   readonly sessions: Sessions;
+  readonly update: Update;
+  readonly evaluation: Call | undefined;
 }
 
 /** Memory for the loss. */

@@ -14,6 +14,17 @@ interface Places {
   readonly outputs: Tensors;
 }
 
+/** Where a gradient is computed. */
+interface Place {
+  readonly state: TrainingState;
+  /** The memory of inputs that stay the same. */
+  readonly tensorOf: (port: ContractTensor) => Tensor | undefined;
+  /** Where to write the loss. */
+  readonly loss: Tensor;
+  readonly losses: readonly ContractLoss[];
+  readonly sessions: Sessions;
+}
+
 /** A graph of the gradient, ready to run, with the memory of its inputs and outputs. */
 export class GradientCall {
   readonly #call: Call<InPlaceSession>;
@@ -28,29 +39,17 @@ export class GradientCall {
     this.#loss = loss;
   }
 
-  /**
-   * @param inputOf the memory of inputs that are neither of the state nor of a batch
-   * @param loss where to write the loss
-   */
-  static async open(
-    artifact: Artifact,
-    state: TrainingState,
-    inputOf: (port: ContractTensor) => Tensor | undefined,
-    {
-      loss,
-      losses,
-      sessions,
-    }: { readonly loss: Tensor; readonly losses: readonly ContractLoss[]; readonly sessions: Sessions },
-  ): Promise<GradientCall> {
-    const tensorOf = (port: ContractTensor) => state.tensor(port) ?? inputOf(port);
+  /** Opens a session for the gradient. */
+  static async open(artifact: Artifact, { state, tensorOf, loss, losses, sessions }: Place): Promise<GradientCall> {
     return new GradientCall(await openCall(artifact, tensorOf, sessions.openInPlace, losses), state, loss);
   }
 
-  /** Whether the graph is for batches of this size. */
+  /** Whether the graph is for batches of this shape. */
   fits(batch: Batch): boolean {
     return this.#call.batch.inputs.every(({ name, shape }) => {
       const dims = batch[name]?.dims;
-      return shape?.every((extent, axis) => typeof extent === "string" || extent === dims?.[axis]) !== false;
+      if (shape === null || dims?.length !== shape.length) return shape === null;
+      return shape.every((extent, axis) => typeof extent === "string" || extent === dims[axis]);
     });
   }
 
@@ -58,11 +57,6 @@ export class GradientCall {
   async run(batch: Batch): Promise<void> {
     const { feeds, outputs } = this.#placesOfNow();
     await this.#call.session.run({ ...feeds, ...feedsOf(this.#call, batch) }, outputs);
-  }
-
-  /** All that it is fed with for a batch. */
-  feedsFor(batch: Batch): Tensors {
-    return { ...this.#placesOfNow().feeds, ...feedsOf(this.#call, batch) };
   }
 
   #placesOfNow(): Places {

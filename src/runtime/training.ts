@@ -2,7 +2,7 @@ import { InputError } from "../graph/errors.js";
 import type { Model } from "../graph/model.js";
 import { stepNumbers } from "../passes/optimizer/step-numbers.js";
 import { planTraining, type TrainingPlan } from "../passes/training/rewrite.js";
-import { type CountedBatch, epochBatches, grouped } from "./batches.js";
+import { type CountedBatch, epochBatches, grouped, isDataset } from "./batches.js";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoints/checkpoint-folder.js";
 import { readSafetensors } from "./checkpoints/safetensors.js";
 import { randomOf } from "./data/random.js";
@@ -75,7 +75,9 @@ export class Training {
     const initial = initialValues(this.#model, plan, this.#options.initial);
     const { threads } = this.#options;
     const computing = computingOf(plan, settings.batchSize, threads === undefined ? {} : { threads });
-    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan.gradient, settings.batchSize));
+    // Streams have batches of a size of their own.
+    const full = isDataset(this.#data.training) ? settings.batchSize : undefined;
+    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan.gradient, full));
     try {
       const folder = yield* this.#openCheckpoints(engine, settings);
       const rates = startSchedule(settings.schedule, settings.scheduleContext, this.#state.schedule);

@@ -1,10 +1,9 @@
 import type { AttributeInputs } from "../../graph/builder.js";
 import type { Value } from "../../graph/emitter.js";
 import type { Node } from "../../graph/model.js";
-import { type Operators, range } from "../../graph/operators.js";
+import type { Operators } from "../../graph/operators.js";
 import { multiply, type Extent } from "../../graph/shapes/extent.js";
 import { tensorFacts } from "../../graph/shapes/facts.js";
-import { tensorFrom } from "../../graph/tensor.js";
 import { isSameShape } from "../../graph/shapes/shape-math.js";
 
 /** The domain of ONNX Runtime's operators on blocked tensors. */
@@ -33,8 +32,7 @@ export class Blocks {
   readonly size: number;
   /** Blocked forms, by the names of values. */
   readonly #forms = new Map<string, Value>();
-  /** Constants that filters of images have in common. */
-  readonly #places = new Map<string, Value>();
+  readonly #shared = new Map<string, Value>();
 
   constructor(g: Operators, size: number) {
     this.g = g;
@@ -51,6 +49,12 @@ export class Blocks {
   /** The blocked form that a value has already. */
   form(x: Value): Value | undefined {
     return this.#forms.get(x.name);
+  }
+
+  /** The same of float32, as the operators on blocks take them. */
+  images(x: Value | undefined): Value | undefined {
+    const form = x && this.form(x);
+    return form?.dataType === "float32" ? form : undefined;
   }
 
   /** The blocked form of images. */
@@ -72,7 +76,7 @@ export class Blocks {
 
   /**
    * A convolution in the layout of blocks. The images may be plain where they have fewer channels than a block.
-   * @param filter as {@link filter} and its like make it
+   * @param filter in blocks, see filters.ts
    */
   convolve(
     x: Value,
@@ -82,6 +86,13 @@ export class Blocks {
   ): Value {
     const attributes = { kernel_shape: kernel, strides, dilations, pads, group };
     return this.#apply("Conv", bias === undefined ? [x, filter] : [x, filter, bias], shape, attributes);
+  }
+
+  /** A value that is made once for all that ask for it. */
+  shared(key: string, make: () => Value): Value {
+    const value = this.#shared.get(key) ?? make();
+    this.#shared.set(key, value);
+    return value;
   }
 
   /** The mean of each channel of each image, [N, C]. */
@@ -97,70 +108,10 @@ export class Blocks {
     return this.g.reshape(blocked, [batch, channels, 1, multiply(height, width)]);
   }
 
-  /** Weights [M, C, kernel] in blocks of output and input channels. */
-  filter(weights: Value): Value {
-    const [outputs, inputs, ...kernel] = extentsOf(weights);
-    const b = this.size;
-    const parts = this.g.reshape(weights, [outputs / b, b, inputs / b, b, ...kernel]);
-    return this.g.reshape(this.g.transpose(parts, [0, 2, 4, 5, 3, 1]), extentsOf(weights));
-  }
-
-  /** The {@link filter} of weights [M, C, kernel] with M and C swapped and taps mirrored, as gradients are convolved with. */
-  mirroredFilter(weights: Value): Value {
-    const [outputs, inputs, height, width] = extentsOf(weights);
-    const b = this.size;
-    const parts = this.g.reshape(weights, [outputs / b, b, inputs / b, b, height, width]);
-    const blocks = this.g.transpose(parts, [2, 0, 4, 5, 1, 3]);
-    const taps = this.g.reshape(blocks, [(outputs * inputs) / b ** 2, height * width, b ** 2]);
-    const mirrored = this.g.gather(taps, this.g.integers(range(height * width).toReversed()), 1);
-    return this.g.reshape(mirrored, [inputs, outputs, height, width]);
-  }
-
-  /** Weights [M, C, kernel] in blocks of output channels: of depthwise ones, and of those for plain images. */
-  filterOfOutputs(weights: Value): Value {
-    const [outputs, ...others] = extentsOf(weights);
-    const axes = range(others.length).map((axis) => axis + 2);
-    const parts = this.g.reshape(weights, [outputs / this.size, this.size, ...others]);
-    return this.g.reshape(this.g.transpose(parts, [0, ...axes, 1]), extentsOf(weights));
-  }
-
-  /**
-   * The {@link filter} of images [N, C, H, W] that are weights [C, N, H, W]: rows of one block each, which one Gather
-   * puts into their places on all threads.
-   */
-  filterOfImages(blocked: Value): Value {
-    const [batch, channels, height, width] = extentsOf(blocked);
-    const [blocks, positions] = [channels / this.size, height * width];
-    const rows = this.g.reshape(blocked, [batch * blocks * positions, this.size]);
-    const places = this.#placesOfImages(batch, blocks, positions);
-    return this.g.reshape(this.g.gather(rows, places, 0), [channels, batch, height, width]);
-  }
-
-  /** Which row of images is at which place of their filter. */
-  #placesOfImages(batch: number, blocks: number, positions: number): Value {
-    const key = [batch, blocks, positions].join(" ");
-    const known = this.#places.get(key);
-    if (known !== undefined) return known;
-    const places = new Int32Array(batch * blocks * positions);
-    let place = 0;
-    for (let block = 0; block < blocks; block++) {
-      for (let first = 0; first < batch; first += this.size) {
-        for (let position = 0; position < positions; position++) {
-          for (let image = first; image < first + this.size; image++) {
-            places[place++] = (image * blocks + block) * positions + position;
-          }
-        }
-      }
-    }
-    const value = this.g.constant(tensorFrom("places", "int32", [places.length], new Uint8Array(places.buffer)));
-    this.#places.set(key, value);
-    return value;
-  }
-
   /** Zeros to the left and the right of blocked images of known extents. */
   widened(blocked: Value, left: number, right: number): Value {
     if (left === 0 && right === 0) return blocked;
-    const [batch, channels, height, width] = extentsOf(blocked);
+    const [batch, channels, height, width] = knownImages(blocked);
     const b = this.size;
     const rows = this.g.reshape(blocked, [(batch * channels * height) / b, width * b]);
     const wider = this.g.op("Pad", [rows, this.g.integers([0, left * b, 0, right * b])]);
@@ -169,7 +120,7 @@ export class Blocks {
 
   /** Blocked images of known extents with zeros between their elements, and as many behind the last ones. */
   spread(blocked: Value, [down, right]: readonly [down: number, right: number]): Value {
-    const [batch, channels, height, width] = extentsOf(blocked);
+    const [batch, channels, height, width] = knownImages(blocked);
     const b = this.size;
     const parts = this.g.reshape(blocked, [(batch * channels * height) / b, 1, width, b]);
     const pads = [0, 0, 0, 0, 0, down - 1, 0, (right - 1) * b];
@@ -192,6 +143,7 @@ export class Blocks {
     shape: readonly Extent[] | undefined,
     attributes: AttributeInputs = {},
   ): Value {
+    if (inputs.some(({ dataType }) => dataType !== "float32")) throw new Error(`${opType} on blocks takes float32`);
     const facts = [tensorFacts("float32", shape)];
     const [output] = this.g.emitter.emit({ opType, domain: BLOCKED_DOMAIN, inputs, attributes, facts });
     return output ?? this.g.unreachable(opType);
@@ -209,14 +161,17 @@ export interface BlockedContext {
 /** What a node becomes; undefined where it stays as it is. @returns its outputs, in plain form */
 export type BlockedRule = (context: BlockedContext) => readonly (Value | undefined)[] | undefined;
 
-/** Whether all extents of a value are known. */
-export function isOfKnownExtents({ shape }: Value): boolean {
-  return shape?.every((extent) => typeof extent === "number") === true;
+/** Whether a value has the rank of images, and all extents are known. */
+export function isKnown({ shape }: Value): boolean {
+  return shape?.length === 4 && shape.every((extent) => typeof extent === "number");
 }
 
-/** Extents that are known to be numbers, four of them. */
-function extentsOf({ shape = [] }: Value): readonly [number, number, number, number] {
-  const [first = 1, second = 1, third = 1, fourth = 1] = shape.map(Number);
+/** The extents of images, or of weights for them, that are all known. */
+export function knownImages({ name, shape = [] }: Value): readonly [number, number, number, number] {
+  const [first, second, third, fourth, ...others] = shape.filter((extent) => typeof extent === "number");
+  if (first === undefined || second === undefined || third === undefined || fourth === undefined || others.length > 0) {
+    throw new Error(`the extents of "${name}" are not known`);
+  }
   return [first, second, third, fourth];
 }
 

@@ -4,7 +4,8 @@ import type { Operators } from "../../graph/operators.js";
 import { knownNumbers } from "../../graph/shapes/facts.js";
 import { inferOutputs } from "../../graph/shapes/infer.js";
 import { product, type Shape } from "../../graph/shapes/extent.js";
-import { type BlockedContext, type BlockedRule, isOfKnownExtents, type Steps } from "./blocks.js";
+import { type BlockedContext, type BlockedRule, isKnown, knownImages, type Steps } from "./blocks.js";
+import { filterOf, filterOfImages, filterOfOutputs, mirroredFilterOf } from "./filters.js";
 
 /** Convolutions of images whose channels fill blocks. */
 export const convolutions: Readonly<Record<string, BlockedRule>> = {
@@ -17,7 +18,7 @@ export const convolutions: Readonly<Record<string, BlockedRule>> = {
     const operands = steps && shape && (depthwise(context, x, weights) ?? dense(context, x, weights, shape));
     if (operands === undefined || steps === undefined || shape === undefined) return undefined;
     const { images, filter, group } = operands;
-    const isWide = group === 1 && (steps.kernel[1] ?? 1) >= WIDE && blocks.fits(images) && isOfKnownExtents(images);
+    const isWide = group === 1 && (steps.kernel[1] ?? 1) >= WIDE && blocks.fits(images) && isKnown(images);
     const [top = 0, left = 0, bottom = 0, right = 0] = steps.pads;
     const y = isWide
       ? blocks.convolve(
@@ -47,8 +48,8 @@ export const convolutions: Readonly<Record<string, BlockedRule>> = {
       ...reach.map((taps, axis) => taps - 1 - (pads[axis] ?? 0)),
       ...reach.map((taps, axis) => taps - (strides[axis] ?? 1) - (pads[axis + 2] ?? 0) + (extra[axis] ?? 0)),
     ];
-    if (!isOfKnownExtents(y) || flipped.some((pad) => pad < 0)) return undefined;
-    const filter = blocks.filterOfOutputs(g.reversed(weights, [2, 3]));
+    if (!isKnown(y) || flipped.some((pad) => pad < 0)) return undefined;
+    const filter = filterOfOutputs(blocks, g.reversed(weights, [2, 3]));
     const images = blocks.spread(blocks.blocked(y), [down, right]);
     const flippedSteps = { kernel, strides: [1, 1], dilations, pads: flipped };
     return [blocks.plain(blocks.convolve(images, { filter, group: channels }, flippedSteps, shape))];
@@ -79,8 +80,8 @@ function depthwise(context: BlockedContext, x: Value, weights: Value): Operands 
   const { blocks, node } = context;
   const group = integerAttribute(node, "group", 1);
   const isDepthwise = weights.shape?.[0] === group && weights.shape[1] === 1 && x.shape?.[1] === group;
-  if (!isDepthwise || !blocks.fits(x) || !isOfKnownExtents(weights)) return undefined;
-  const filter = filterOfPlanes(context, weights) ?? blocks.filterOfOutputs(weights);
+  if (!isDepthwise || !blocks.fits(x)) return undefined;
+  const filter = filterOfPlanes(context, weights) ?? filterOfOutputs(blocks, weights);
   return { images: blocks.blocked(x), filter, group };
 }
 
@@ -96,24 +97,37 @@ function filterOfPlanes({ blocks, g }: BlockedContext, kernels: Value): Value | 
 /** All input channels in each output channel. @param shape of the result */
 function dense(context: BlockedContext, x: Value, weights: Value, shape: Shape): Operands | undefined {
   const { blocks, node } = context;
-  const [outputs, inputs, ...kernel] = (weights.shape ?? []).filter((extent) => typeof extent === "number");
-  const isDense = kernel.length === 2 && integerAttribute(node, "group", 1) === 1 && x.dataType === "float32";
-  if (!isDense || outputs === undefined || inputs === undefined || outputs % blocks.size !== 0) return undefined;
-  const isBlocked = blocks.form(x) !== undefined;
-  const images = imagesOf(context, weights);
-  if (images !== undefined && blocks.fits(x)) {
-    return { images: blocks.blocked(x), filter: blocks.filterOfImages(images), group: 1 };
-  }
+  const isDense = integerAttribute(node, "group", 1) === 1 && isKnown(weights) && isOfImages(x);
+  if (!isDense) return undefined;
+  const [outputs, inputs, ...kernel] = knownImages(weights);
+  if (outputs % blocks.size !== 0) return undefined;
+  const images = imagesAsWeights(context, x, weights);
+  if (images !== undefined) return { images: blocks.blocked(x), filter: filterOfImages(blocks, images), group: 1 };
   const positions = product(shape.filter((_, axis) => axis !== 1));
   if (typeof positions === "number" && positions < FEWEST_POSITIONS) return undefined;
+  const isBlocked = blocks.form(x) !== undefined;
   if (inputs <= MOST_PLAIN_CHANNELS && !isBlocked) {
-    return { images: x, filter: blocks.filterOfOutputs(weights), group: 1 };
+    return { images: x, filter: filterOfOutputs(blocks, weights), group: 1 };
   }
   const isProduct = kernel.every((taps) => taps === 1);
   if (!blocks.fits(x) || (isProduct && !isBlocked)) return undefined;
   const mirrored = mirroredOf(context, weights);
-  const filter = mirrored === undefined ? blocks.filter(weights) : blocks.mirroredFilter(mirrored);
+  const filter = mirrored === undefined ? filterOf(blocks, weights) : mirroredFilterOf(blocks, mirrored);
   return { images: blocks.blocked(x), filter, group: 1 };
+}
+
+function isOfImages({ dataType, shape }: Value): boolean {
+  return dataType === "float32" && shape?.length === 4;
+}
+
+/**
+ * The images [N, C, H, W] that weights [C, N, H, W] are, where both operands are images with batch and channels swapped,
+ * as in the gradient of weights.
+ */
+function imagesAsWeights({ blocks, g }: BlockedContext, x: Value, weights: Value): Value | undefined {
+  const source = swappedOf(g, weights);
+  const areSwapped = source !== undefined && swappedOf(g, x) !== undefined;
+  return areSwapped && blocks.fits(x) && blocks.fits(source) ? source : undefined;
 }
 
 /** Weights whose channels are swapped, and whose taps are taken from the last to the first. */
@@ -134,19 +148,11 @@ function swappedOf(g: Operators, value: Value): Value | undefined {
   return isSwapped ? made.inputs[0] : undefined;
 }
 
-/** The blocked images [N, C, H, W] that weights [C, N, H, W] are, such as a gradient that is convolved with an input. */
-function imagesOf({ blocks, g }: BlockedContext, weights: Value): Value | undefined {
-  const source = swappedOf(g, weights);
-  if (source === undefined || !isOfKnownExtents(source)) return undefined;
-  const isFilled = blocks.fits(source) && Number(source.shape?.[0]) % blocks.size === 0;
-  return isFilled ? blocks.blocked(source) : undefined;
-}
-
 /** How a node convolves images; undefined for those that leave padding to the runtime, and for other ranks. */
 function stepsOf(node: Node, weights: Value): Steps | undefined {
-  const kernel = weights.shape?.slice(2).filter((extent) => typeof extent === "number");
   const isPadded = ![undefined, "", "NOTSET"].includes(stringAttribute(node, "auto_pad"));
-  if (isPadded || kernel?.length !== 2 || node.attributes.has("output_shape")) return undefined;
+  if (isPadded || !isKnown(weights) || node.attributes.has("output_shape")) return undefined;
+  const [, , ...kernel] = knownImages(weights);
   return {
     kernel,
     strides: integersAttribute(node, "strides") ?? [1, 1],

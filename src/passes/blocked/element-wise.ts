@@ -41,12 +41,10 @@ function formLike(blocks: Blocks, operand: Value, other: Value): Value | undefin
 /** Images plus, minus or times one number for each channel. */
 function perChannel({ blocks, g, node, inputs: [a, b] }: BlockedContext): readonly Value[] | undefined {
   if (a === undefined || b === undefined) return undefined;
-  const [left, right] = [blocks.form(a), blocks.form(b)];
+  const [left, right] = [blocks.images(a), blocks.images(b)];
   const form = left ?? right;
   const vector = left === undefined ? a : b;
-  if (form === undefined || form.dataType !== "float32" || !isPerChannel(vector, Number(form.shape?.[1]))) {
-    return undefined;
-  }
+  if (form === undefined || !isPerChannel(vector, Number(form.shape?.[1]))) return undefined;
   const channels = g.reshape(vector, [Number(form.shape?.[1])]);
   switch (node.opType) {
     case "Add":
@@ -54,7 +52,7 @@ function perChannel({ blocks, g, node, inputs: [a, b] }: BlockedContext): readon
     case "Mul":
       return [blocks.plain(affine(blocks, form, channels, undefined))];
     case "Sub":
-      // Of a vector minus images nobody has need.
+      // A vector minus images stays plain.
       return left === undefined ? undefined : [blocks.plain(affine(blocks, form, undefined, g.neg(channels)))];
     default:
       return undefined;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { type AttributeInputs, float32Tensor, type GraphBuilder, graphBuilder } from "../../graph/builder.js";
+import {
+  type AttributeInputs,
+  float32Tensor,
+  type GraphBuilder,
+  graphBuilder,
+  int64Tensor,
+} from "../../graph/builder.js";
 import type { DataType } from "../../graph/data-type.js";
 import { inBlocks } from "./in-blocks.js";
 
@@ -60,11 +66,42 @@ describe("convolutions in blocks", () => {
     ["channels of the input do not", "float32", ["batch", 24, 40, 40], [16, 24, 3, 3], {}],
     ["there are groups", "float32", image, [16, 8, 3, 3], { group: 2 }],
     ["there is one axis", "float32", ["batch", 16, 40], [16, 16, 3], {}],
+    ["there are three axes", "float32", ["batch", 3, 9, 40, 40], [16, 3, 3, 3, 3], {}],
     ["the runtime pads", "float32", image, [16, 16, 3, 3], { auto_pad: "SAME_UPPER" }],
     ["a product is as fast", "float32", image, [16, 16, 1, 1], {}],
     ["there are few positions", "float32", [8, 16, 8, 8], [16, 16, 3, 3], {}],
   ])("stay as they are where %s", (_, dataType, shape, weights, attributes) => {
     expect(operators((g) => convolved(g, g.input("x", dataType, shape), weights, attributes))).toEqual(["Conv"]);
+  });
+
+  it.each([
+    ["GlobalAveragePool", 11, {}],
+    ["ReduceSum", 6, { keepdims: 0 }],
+    ["ReduceMean", 11, { keepdims: 0 }],
+  ])("leave %s of another type plain", (opType, to, attributes) => {
+    const found = operators((g) => {
+      const x = convolved(g, g.input("x", "float32", [8, 16, 40, 40]), [16, 16, 3, 3]);
+      const axes = opType === "ReduceSum" ? [0, 2, 3] : [2, 3];
+      const given = opType === "GlobalAveragePool" ? [] : [g.initializer(int64Tensor("axes", axes))];
+      return g.node(opType, [g.node("Cast", [x], { to }), ...given], attributes);
+    });
+    expect(found).toContain(opType);
+  });
+
+  it("are given mirrored weights by one Gather of whole taps", () => {
+    const found = operators((g) => {
+      const bounds = [
+        [-1, -1],
+        [-9, -9],
+        [2, 3],
+        [-1, -1],
+      ].map((numbers, index) => g.initializer(int64Tensor(`bound${index}`, numbers)));
+      const mirrored = g.node("Slice", [g.input("w", "float32", [32, 16, 3, 3]), ...bounds]);
+      const weights = g.node("Transpose", [mirrored], { perm: [1, 0, 2, 3] });
+      return g.node("Conv", [g.input("x", "float32", [8, 32, 40, 40]), weights]);
+    });
+    expect(found).toContain("Gather");
+    expect(found).not.toContain("Slice");
   });
 
   it("leave graphs without them as they are", () => {

@@ -33,7 +33,7 @@ export function inBlocks(graph: Graph, blockSize: number): Graph {
 const reshaping: Readonly<Record<string, BlockedRule>> = {
   Reshape: ({ blocks, g, node, inputs }) => {
     const [x] = inputs;
-    const form = x && blocks.form(x);
+    const form = blocks.images(x);
     if (form === undefined) return undefined;
     const y = g.op(node.opType, inputs, node.attributes);
     const [first, , height, width] = y.shape ?? [];

@@ -17,7 +17,8 @@ export const normalizations: Decompositions = {
     const [y, mean, variance] =
       g.rank(x) === 2 ? normalizedMatrix(g, node, inputs) : normalizedByBatch(g, node, inputs);
     const momentum = floatAttribute(node, "momentum", 0.9);
-    const moved = (running: Value, own: Value) => g.add(g.mul(running, momentum), g.mul(own, 1 - momentum));
+    const moved = (running: Value, own: Value) =>
+      momentum === 0 ? own : g.add(g.mul(running, momentum), g.mul(own, 1 - momentum));
     return [
       y,
       wants(1) ? moved(runningMean, mean) : undefined,

@@ -22,8 +22,8 @@ export function sumOfGradients(g: Operators, gradients: readonly Value[]): Value
   const others = gradients.filter((_, index) => parts[index] === undefined);
   const [first] = found;
   if (first === undefined || found.length < 2) return g.sum(gradients);
-  const extent = found.at(-1)?.end;
-  const isWhole = first.begin === 0 && extent === gradients[0]?.shape?.[first.axis];
+  const end = found.at(-1)?.end;
+  const isWhole = first.begin === 0 && end === gradients[0]?.shape?.[first.axis];
   const isJoined = found.every(
     ({ axis, begin }, index) => axis === first.axis && begin === (index === 0 ? 0 : found[index - 1]?.end),
   );

@@ -115,6 +115,15 @@ describe.each(shapes)("a batch of %j, %j ...", (...extents) => {
     expectClose(results["variance.updated"], moved(runningVariance, variances));
   });
 
+  it("in training with momentum 0 leaves its own statistics behind", async () => {
+    const attributes = attributesOf({ momentum: { float: 0 } });
+    const nodes = [batchNormalization("x", ["y"], { attributes })];
+    const { graph: found } = inMode(graph(["x"], nodes, ["y"], { initializers }), "training", extents.length);
+    const results = await runModel(standardModel(found, "g"), { x: batch.x, ...feeds });
+    expectClose(results["mean.updated"], means);
+    expectClose(results["variance.updated"], variances);
+  });
+
   it("is normalized with the running statistics that it is given", async () => {
     const { graph: found } = inMode(one, "running", extents.length);
     expect(found.outputs.map(({ name }) => name)).toEqual(["y"]);

@@ -13,7 +13,7 @@ import type { TrainingMode } from "./training-mode.js";
 export interface Kernels {
   /** How many examples are in every batch. */
   readonly batchSize: number;
-  /** See {@link Operators}. */
+  /** How many channels are in a block of the runtime's convolutions for weights that change. */
   readonly channelBlock: number;
 }
 

@@ -1,6 +1,6 @@
 import type { Value } from "../../../graph/emitter.js";
 import { type Operators, range } from "../../../graph/operators.js";
-import { product } from "../../../graph/shapes/extent.js";
+import { type Extent, product } from "../../../graph/shapes/extent.js";
 import type { Convolution, WeightExtents } from "../convolve.js";
 import { columnsOf, sizeOfColumns } from "../../../graph/columns.js";
 import { overhang, padded, tapCount, tapSlices, type Windows } from "../../../graph/windows.js";
@@ -62,8 +62,9 @@ function strategyInBlocks({ channelBlock }: Operators, request: WeightGradientRe
   const { extents, windows, group, input } = request;
   const { outputChannels, inputChannelsPerGroup } = extents;
   const [batch] = input.shape ?? [];
-  if (channelBlock === undefined || typeof batch !== "number" || windows.length !== 2) return undefined;
-  if (!windows.every(isKnown)) return undefined;
+  const isOfImages = windows.length === 2 && input.dataType === "float32";
+  if (channelBlock === undefined || typeof batch !== "number" || !isOfImages) return undefined;
+  if (padsOf(windows).some((pad) => typeof pad === "string")) return undefined;
   if (group > 1) {
     const isDepthwise = outputChannels === group && inputChannelsPerGroup === 1;
     return isDepthwise && group % channelBlock === 0 ? perPlane : undefined;
@@ -74,9 +75,9 @@ function strategyInBlocks({ channelBlock }: Operators, request: WeightGradientRe
   return isFilled && isNarrow && isPlain && tapCount(windows) > 1 ? swapped : undefined;
 }
 
-/** Whether padding can be said. */
-function isKnown(window: Windows): boolean {
-  return [window.begin, window.input, overhang(window)].every((extent) => typeof extent === "number");
+/** How far windows reach beyond the input: in front of all axes, behind all axes. */
+function padsOf(windows: readonly Windows[]): readonly Extent[] {
+  return [...windows.map(({ begin }) => begin), ...windows.map(overhang)];
 }
 
 /** Of the columns of an image at most 1 MB of float32. */
@@ -170,13 +171,12 @@ const perChannel: Strategy = (g, { input, output, windows, group }) => {
 const perPlane: Strategy = (g, { input, output, windows, group }) => {
   const [batch = 1, , ...extent] = g.shape(input);
   const planes = product([batch, group]);
-  const pads = [...windows.map(({ begin }) => begin), ...windows.map(overhang)].map(Number);
   const x = g.reshape(input, [1, planes, ...extent]);
   const weights = g.reshape(output, [planes, 1, ...g.shape(output).slice(2)]);
   const correlation = g.op("Conv", [x, weights], {
     strides: windows.map(({ dilation }) => dilation),
     dilations: windows.map(({ stride }) => stride),
-    pads: pads.map((pad) => Math.max(pad, 0)),
+    pads: padsOf(windows).map((pad) => Math.max(Number(pad), 0)),
     group: Number(planes),
   });
   const taps = windows.map((window) => window.taps);
@@ -190,9 +190,7 @@ const perPlane: Strategy = (g, { input, output, windows, group }) => {
  */
 const swapped: Strategy = (g, { input, output, windows, group, extents }) => {
   const x = swappedInput(g, input, extents.inputChannelsPerGroup, group);
-  const pads = [...windows.map(({ begin }) => begin), ...windows.map(overhang)].filter(
-    (pad) => typeof pad === "number",
-  );
+  const pads = padsOf(windows).filter((pad) => typeof pad === "number");
   const isStated = pads.length === 2 * windows.length;
   const weights = batchSecond(g, output);
   const correlation = g.op("Conv", [isStated ? x : padded(g, x, windows), weights], {

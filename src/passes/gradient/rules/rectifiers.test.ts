@@ -44,3 +44,15 @@ test.each([
   expect(found["dX"]?.values.slice(0, 2)).toEqual([0, 0]);
   expect(found["dX"]?.values[2]).not.toBe(0);
 });
+
+test.each<[string, number, boolean]>([
+  ["a count", 4, false],
+  ["0", 0, true],
+])("the gradient of Relu behind what is divided by %s", (_, divisor, needsChoice) => {
+  const g = new Operators(new Emitter());
+  const x = g.emitter.input("x", { dataType: "float32", shape: ["batch", 3] });
+  const y = g.div(g.op("Relu", [x]), divisor);
+  const [dX = x] = differentiate(g, { seeds: [{ value: y, gradient: g.onesLike(y) }], towards: [x] });
+  const operators = g.emitter.graph("relu", [{ name: "dX", value: dX }]).nodes.map(({ opType }) => opType);
+  expect(operators.includes("Where")).toBe(needsChoice);
+});

@@ -1,6 +1,8 @@
+import { isFloatingPoint } from "../../../graph/data-type.js";
 import type { Value } from "../../../graph/emitter.js";
-import { floatAttribute } from "../../../graph/model.js";
+import { floatAttribute, type Node } from "../../../graph/model.js";
 import type { Operators } from "../../../graph/operators.js";
+import { readFloats } from "../../../graph/tensor.js";
 import { type GradientRules, rule } from "../rule.js";
 
 /** Activations that are made of straight lines. At the kinks they have the slopes that PyTorch gives them. */
@@ -84,10 +86,15 @@ function kept(g: Operators, dY: Value, condition: Value): Value {
 function mayBeInfinite(g: Operators, gradient: Value, distance = 3): boolean {
   const { node, inputs } = g.emitter.emissionOf(gradient) ?? {};
   if (node === undefined || inputs === undefined || distance === 0 || linearMaps.has(node.opType)) return false;
-  // Of a mean, what divides is known.
-  const isOfConstant = node.opType === "Div" && inputs[1]?.constant !== undefined;
-  if (growing.has(node.opType) && !isOfConstant) return true;
+  if (growing.has(node.opType) && !dividesByCount(node, inputs[1])) return true;
   return inputs.some((input) => input !== undefined && mayBeInfinite(g, input, distance - 1));
+}
+
+/** Whether a node divides by a number that is known, and not 0, as a mean does. */
+function dividesByCount({ opType }: Node, divisor: Value | undefined): boolean {
+  const constant = opType === "Div" ? divisor?.constant : undefined;
+  if (constant === undefined || !isFloatingPoint(constant.dataType)) return false;
+  return readFloats(constant, "float64").every((number) => number !== 0);
 }
 
 /** Operators whose results are infinite for some finite operands. */
