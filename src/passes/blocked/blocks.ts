@@ -18,6 +18,16 @@ export interface Steps {
   readonly pads: readonly number[];
 }
 
+/** What images are convolved with. */
+export interface Weights {
+  /** In blocks, see filters.ts. */
+  readonly filter: Value;
+  readonly bias?: Value | undefined;
+  /** Blocked images to add to the result, which may take their memory. */
+  readonly added?: Value | undefined;
+  readonly group: number;
+}
+
 /** A kernel of one tap. */
 export const pointwise: Steps = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
 
@@ -33,6 +43,7 @@ export class Blocks {
   /** Blocked forms, by the names of values. */
   readonly #forms = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
+  readonly #affines = new Map<string, Affine>();
 
   constructor(g: Operators, size: number) {
     this.g = g;
@@ -74,18 +85,26 @@ export class Blocks {
     return this.both(this.#apply("ReorderOutput", [blocked], blocked.shape, { channels }), blocked);
   }
 
-  /**
-   * A convolution in the layout of blocks. The images may be plain where they have fewer channels than a block.
-   * @param filter in blocks, see filters.ts
-   */
+  /** A convolution in the layout of blocks. The images may be plain where they have fewer channels than a block. */
   convolve(
     x: Value,
-    { filter, bias, group }: { readonly filter: Value; readonly bias?: Value | undefined; readonly group: number },
+    { filter, bias, added, group }: Weights,
     { kernel, strides, dilations, pads }: Steps,
     shape: readonly Extent[],
   ): Value {
     const attributes = { kernel_shape: kernel, strides, dilations, pads, group };
-    return this.#apply("Conv", bias === undefined ? [x, filter] : [x, filter, bias], shape, attributes);
+    return this.#apply("Conv", [x, filter, bias, added], shape, attributes);
+  }
+
+  /** Remembers of blocked images what they are. */
+  asAffine(y: Value, made: Affine): Value {
+    this.#affines.set(y.name, made);
+    return y;
+  }
+
+  /** What blocked images are, if they are made channel by channel. */
+  affineOf(blocked: Value): Affine | undefined {
+    return this.#affines.get(blocked.name);
   }
 
   /** A value that is made once for all that ask for it. */
@@ -139,15 +158,24 @@ export class Blocks {
 
   #apply(
     opType: string,
-    inputs: readonly Value[],
+    inputs: readonly (Value | undefined)[],
     shape: readonly Extent[] | undefined,
     attributes: AttributeInputs = {},
   ): Value {
-    if (inputs.some(({ dataType }) => dataType !== "float32")) throw new Error(`${opType} on blocks takes float32`);
+    if (inputs.some((input) => input !== undefined && input.dataType !== "float32"))
+      throw new Error(`${opType} on blocks takes float32`);
     const facts = [tensorFacts("float32", shape)];
     const [output] = this.g.emitter.emit({ opType, domain: BLOCKED_DOMAIN, inputs, attributes, facts });
     return output ?? this.g.unreachable(opType);
   }
+}
+
+/** x·slope + shift, for each channel, of blocked images, and other images that are added. */
+export interface Affine {
+  readonly x: Value;
+  readonly slope?: Value | undefined;
+  readonly shift?: Value | undefined;
+  readonly added?: Value | undefined;
 }
 
 /** What a rule works with: a node of the plain graph, and the values that are its inputs in the graph of blocks. */
@@ -156,6 +184,8 @@ export interface BlockedContext {
   readonly g: Operators;
   readonly node: Node;
   readonly inputs: readonly (Value | undefined)[];
+  /** Whether nothing else reads an input of the node. */
+  readonly isOnlyReader: (input: number) => boolean;
 }
 
 /** What a node becomes; undefined where it stays as it is. @returns its outputs, in plain form */

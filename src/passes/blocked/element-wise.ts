@@ -14,7 +14,10 @@ const operators = [
 
 /** In blocks wherever one of the operands is. */
 export const elementWise: Readonly<Record<string, BlockedRule>> = Object.fromEntries(
-  operators.map((opType) => [opType, (context: BlockedContext) => perChannel(context) ?? perElement(context)]),
+  operators.map((opType) => [
+    opType,
+    (context: BlockedContext) => perChannel(context) ?? sum(context) ?? perElement(context),
+  ]),
 );
 
 function perElement({ blocks, g, node, inputs }: BlockedContext): readonly Value[] | undefined {
@@ -48,15 +51,31 @@ function perChannel({ blocks, g, node, inputs: [a, b] }: BlockedContext): readon
   const channels = g.reshape(vector, [Number(form.shape?.[1])]);
   switch (node.opType) {
     case "Add":
-      return [blocks.plain(affine(blocks, form, undefined, channels))];
+      return [blocks.plain(affine(blocks, { x: form, shift: channels }))];
     case "Mul":
-      return [blocks.plain(affine(blocks, form, channels, undefined))];
+      return [blocks.plain(affine(blocks, { x: form, slope: channels }))];
     case "Sub":
       // A vector minus images stays plain.
-      return left === undefined ? undefined : [blocks.plain(affine(blocks, form, undefined, g.neg(channels)))];
+      return left === undefined ? undefined : [blocks.plain(affine(blocks, { x: form, shift: g.neg(channels) }))];
     default:
       return undefined;
   }
+}
+
+/**
+ * a ± (x·slope + shift) in one pass, into the memory of a, where nothing else reads either: a batch normalization's
+ * gradient.
+ */
+function sum({ blocks, g, node, inputs: [a, b], isOnlyReader }: BlockedContext): readonly Value[] | undefined {
+  const [left, right] = [blocks.images(a), blocks.images(b)];
+  const isSum = (node.opType === "Add" || node.opType === "Sub") && isOnlyReader(0) && isOnlyReader(1);
+  const term = isSum && right !== undefined ? blocks.affineOf(right) : undefined;
+  if (left === undefined || right === undefined || !isLike(left, right)) return undefined;
+  if (term?.slope === undefined || term.added !== undefined) return undefined;
+  const { x, slope, shift } = term;
+  if (node.opType === "Add") return [blocks.plain(affine(blocks, { x, slope, shift, added: left }))];
+  const negative = { slope: g.neg(slope), shift: shift && g.neg(shift) };
+  return [blocks.plain(affine(blocks, { x, ...negative, added: left }))];
 }
 
 /** [C, 1, 1] or [1, C, 1, 1]. */

@@ -1,3 +1,4 @@
+import { capturedNames } from "../../graph/bodies.js";
 import { Emitter } from "../../graph/emitter.js";
 import type { Graph } from "../../graph/model.js";
 import { Operators } from "../../graph/operators.js";
@@ -18,15 +19,27 @@ export function inBlocks(graph: Graph, blockSize: number): Graph {
   const g = new Operators(emitter);
   const blocks = new Blocks(g, blockSize);
   const inputs = declaredInputs(graph, emitter);
-  const rewrite: Rewrite = ({ emitter: place, node, inputs: operands }) =>
-    place === emitter && node.domain === ""
-      ? rules.get(node.opType)?.({ blocks, g, node, inputs: operands })
-      : undefined;
+  const readers = readersOf(graph);
+  const rewrite: Rewrite = ({ emitter: place, node, inputs: operands }) => {
+    if (place !== emitter || node.domain !== "") return undefined;
+    const isOnlyReader = (input: number) => readers.get(node.inputs[input] ?? "") === 1;
+    return rules.get(node.opType)?.({ blocks, g, node, inputs: operands, isOnlyReader });
+  };
   const values = replay(graph, emitter, inputs, {
     initializer: (tensor, inner) => inner.constant(tensor),
     rewrite,
   });
   return replayedGraph(graph, emitter, values);
+}
+
+/** How often each value is read, by nodes, by their bodies, and as an output. */
+function readersOf({ nodes, outputs }: Graph): ReadonlyMap<string, number> {
+  const readers = new Map<string, number>();
+  const names = nodes.flatMap((node) => [...node.inputs, ...capturedNames(node)]);
+  for (const name of [...names, ...outputs.map((output) => output.name)]) {
+    readers.set(name, (readers.get(name) ?? 0) + 1);
+  }
+  return readers;
 }
 
 /** Other shapes of images: with the batch among the channels, blocks stay where they are. */

@@ -45,12 +45,13 @@ function byOwnStatistics({ g, node, inputs, gradients, needs, dY }: GradientCont
   const centred = g.sub(x, perChannel(g, mean, x));
   const dScale = () => g.mul(sumPerChannel(g, g.mul(dY, centred)), reciprocal);
   const dX = () => {
-    const slope = g.div(g.mul(dScale(), reciprocal), count);
-    const shift = g.div(sumPerChannel(g, dY), count);
+    const factor = g.mul(scale, reciprocal);
+    const slope = g.mul(g.div(g.mul(dScale(), reciprocal), count), factor);
+    const shift = g.mul(g.div(sumPerChannel(g, dY), count), factor);
     // C·slope + shift in one pass over the data, as a normalization by mean 0 and variance 1.
     const given = [centred, slope, shift, g.fullLike(mean, 0), g.fullLike(mean, 1)];
     const projection = g.op("BatchNormalization", given, { epsilon: { float: 0 } });
-    const own = g.mul(g.sub(dY, projection), perChannel(g, g.mul(scale, reciprocal), x));
+    const own = g.sub(g.mul(dY, perChannel(g, factor, x)), projection);
     const [, dMean, dVariance] = gradients;
     const byMean = dMean && g.expandLike(perChannel(g, g.div(dMean, count), x), x);
     const byVariance = dVariance && g.mul(centred, perChannel(g, g.div(g.mul(dVariance, 2), count), x));
