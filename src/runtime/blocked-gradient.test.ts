@@ -96,6 +96,17 @@ function activation(opType: string, isResidual: boolean): Layer {
   };
 }
 
+/** A convolution of x beside x. */
+function beside(opType: string, isFirst: boolean, isDepthwise: boolean): Layer {
+  return (builder, images, seed) => {
+    const window = { taps: 3, stride: 1, dilation: 1, pads: [1, 1] } as const;
+    const outputs = isDepthwise ? "depthwise" : images.channels;
+    const convolved = convolution(outputs, window, true)(builder, images, seed)?.value ?? "";
+    const operands = isFirst ? [convolved, images.value] : [images.value, convolved];
+    return { ...images, value: builder.node(opType, operands) };
+  };
+}
+
 /** A number for each channel. */
 function scaling(opType: string, isFirst: boolean): Layer {
   return (builder, { value, channels, extent }, seed) => {
@@ -124,6 +135,7 @@ const layers = fc.array(
     fc.constant(normalization),
     fc.tuple(fc.constantFrom("Tanh", "Sigmoid", "Softplus", "Elu"), fc.boolean()).map((all) => activation(...all)),
     fc.tuple(fc.constantFrom("Add", "Sub", "Mul"), fc.boolean()).map((all) => scaling(...all)),
+    fc.tuple(fc.constantFrom("Add", "Sub"), fc.boolean(), fc.boolean()).map((all) => beside(...all)),
     fc.constant(pooling),
   ),
   { minLength: 1, maxLength: 6 },

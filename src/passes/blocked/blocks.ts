@@ -23,10 +23,11 @@ export interface Weights {
   /** In blocks, see filters.ts. */
   readonly filter: Value;
   readonly bias?: Value | undefined;
-  /** Blocked images to add to the result, which may take their memory. */
-  readonly added?: Value | undefined;
   readonly group: number;
 }
+
+/** ± a convolution plus other images. */
+type Sum = (added: Value, sign: 1 | -1) => Value;
 
 /** A kernel of one tap. */
 export const pointwise: Steps = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
@@ -42,8 +43,9 @@ export class Blocks {
   readonly size: number;
   /** Blocked forms, by the names of values. */
   readonly #forms = new Map<string, Value>();
+  /** What makes ± a value plus other images in one pass, by the names of blocked forms. */
+  readonly #sums = new Map<string, Sum>();
   readonly #shared = new Map<string, Value>();
-  readonly #affines = new Map<string, Affine>();
 
   constructor(g: Operators, size: number) {
     this.g = g;
@@ -88,23 +90,31 @@ export class Blocks {
   /** A convolution in the layout of blocks. The images may be plain where they have fewer channels than a block. */
   convolve(
     x: Value,
-    { filter, bias, added, group }: Weights,
+    { filter, bias, group }: Weights,
     { kernel, strides, dilations, pads }: Steps,
     shape: readonly Extent[],
   ): Value {
     const attributes = { kernel_shape: kernel, strides, dilations, pads, group };
-    return this.#apply("Conv", [x, filter, bias, added], shape, attributes);
-  }
-
-  /** Remembers of blocked images what they are. */
-  asAffine(y: Value, made: Affine): Value {
-    this.#affines.set(y.name, made);
+    const y = this.#apply("Conv", [x, filter, bias], shape, attributes);
+    this.#sums.set(y.name, (added, sign) => {
+      const signed = (value: Value) => (sign < 0 ? this.g.neg(value) : value);
+      return this.#apply("Conv", [x, signed(filter), bias && signed(bias), added], shape, attributes);
+    });
     return y;
   }
 
-  /** What blocked images are, if they are made channel by channel. */
-  affineOf(blocked: Value): Affine | undefined {
-    return this.#affines.get(blocked.name);
+  /**
+   * `added` ± blocked images that are a convolution, or one in another shape: in the same pass, which may use the memory of
+   * `added`. undefined for other images.
+   */
+  sum(added: Value, blocked: Value, sign: 1 | -1): Value | undefined {
+    const sum = this.#sums.get(blocked.name);
+    if (sum !== undefined) return sum(added, sign);
+    const made = this.g.emitter.emissionOf(blocked);
+    const [source] = made?.inputs ?? [];
+    if (made?.node.opType !== "Reshape" || source?.shape === undefined) return undefined;
+    const before = this.#sums.get(source.name)?.(this.g.reshape(added, source.shape), sign);
+    return before && this.g.reshape(before, this.g.shape(blocked));
   }
 
   /** A value that is made once for all that ask for it. */
@@ -168,14 +178,6 @@ export class Blocks {
     const [output] = this.g.emitter.emit({ opType, domain: BLOCKED_DOMAIN, inputs, attributes, facts });
     return output ?? this.g.unreachable(opType);
   }
-}
-
-/** x·slope + shift, for each channel, of blocked images, and other images that are added. */
-export interface Affine {
-  readonly x: Value;
-  readonly slope?: Value | undefined;
-  readonly shift?: Value | undefined;
-  readonly added?: Value | undefined;
 }
 
 /** What a rule works with: a node of the plain graph, and the values that are its inputs in the graph of blocks. */

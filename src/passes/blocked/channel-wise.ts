@@ -4,7 +4,6 @@ import { range } from "../../graph/operators.js";
 import { multiply } from "../../graph/shapes/extent.js";
 import { knownNumbers } from "../../graph/shapes/facts.js";
 import {
-  type Affine,
   type BlockedContext,
   type BlockedRule,
   type Blocks,
@@ -44,8 +43,8 @@ export const channelWise: Readonly<Record<string, BlockedRule>> = {
   },
 };
 
-/** {@link Affine}, as a depthwise convolution with kernels of one tap. */
-export function affine(blocks: Blocks, { x, slope, shift, added }: Affine): Value {
+/** x·slope + shift, for each channel, of blocked images: a depthwise convolution with kernels of one tap. */
+export function affine(blocks: Blocks, x: Value, slope: Value | undefined, shift: Value | undefined): Value {
   const { g } = blocks;
   const channels = Number(x.shape?.[1]);
   const ones = () =>
@@ -54,15 +53,10 @@ export function affine(blocks: Blocks, { x, slope, shift, added }: Affine): Valu
       [channels, 1, 1, 1],
       range(channels).map(() => 1),
     );
-  const weights = {
-    filter: slope === undefined ? ones() : g.reshape(slope, [channels, 1, 1, 1]),
-    bias: shift && g.reshape(shift, [channels]),
-    added: added && blocks.rows(added),
-    group: channels,
-  };
+  const filter = slope === undefined ? ones() : g.reshape(slope, [channels, 1, 1, 1]);
+  const bias = shift && g.reshape(shift, [channels]);
   const rows = blocks.rows(x);
-  const y = g.reshape(blocks.convolve(rows, weights, pointwise, g.shape(rows)), g.shape(x));
-  return blocks.asAffine(y, { x, slope, shift, added });
+  return g.reshape(blocks.convolve(rows, { filter, bias, group: channels }, pointwise, g.shape(rows)), g.shape(x));
 }
 
 /** The sum of each channel of blocked images, [C]; of a product, without the product. */
@@ -121,7 +115,7 @@ function byGivenStatistics({ blocks, g, node, inputs }: BlockedContext): readonl
   if (form === undefined || !scale || !bias || !mean || !variance) return undefined;
   const slope = g.div(scale, g.sqrt(g.add(variance, floatAttribute(node, "epsilon", 1e-5))));
   const shift = g.sub(bias, g.mul(mean, slope));
-  return [blocks.plain(affine(blocks, { x: form, slope, shift }))];
+  return [blocks.plain(affine(blocks, form, slope, shift))];
 }
 
 /**
@@ -139,8 +133,8 @@ function byOwnStatistics({ blocks, g, node, inputs }: BlockedContext): readonly 
   const [batch, , height, width] = knownImages(form);
   const count = batch * height * width;
   const mean = g.div(sums, count);
-  const centred = affine(blocks, { x: form, shift: g.neg(mean) });
+  const centred = affine(blocks, form, undefined, g.neg(mean));
   const variance = g.div(channelProducts(blocks, centred, centred), count);
   const slope = g.div(scale, g.sqrt(g.add(variance, floatAttribute(node, "epsilon", 1e-5))));
-  return [blocks.plain(affine(blocks, { x: centred, slope, shift: bias })), mean, variance];
+  return [blocks.plain(affine(blocks, centred, slope, bias)), mean, variance];
 }

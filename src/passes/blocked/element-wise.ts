@@ -51,31 +51,25 @@ function perChannel({ blocks, g, node, inputs: [a, b] }: BlockedContext): readon
   const channels = g.reshape(vector, [Number(form.shape?.[1])]);
   switch (node.opType) {
     case "Add":
-      return [blocks.plain(affine(blocks, { x: form, shift: channels }))];
+      return [blocks.plain(affine(blocks, form, undefined, channels))];
     case "Mul":
-      return [blocks.plain(affine(blocks, { x: form, slope: channels }))];
+      return [blocks.plain(affine(blocks, form, channels, undefined))];
     case "Sub":
       // A vector minus images stays plain.
-      return left === undefined ? undefined : [blocks.plain(affine(blocks, { x: form, shift: g.neg(channels) }))];
+      return left === undefined ? undefined : [blocks.plain(affine(blocks, form, undefined, g.neg(channels)))];
     default:
       return undefined;
   }
 }
 
-/**
- * a ± (x·slope + shift) in one pass, into the memory of a, where nothing else reads either: a batch normalization's
- * gradient.
- */
-function sum({ blocks, g, node, inputs: [a, b], isOnlyReader }: BlockedContext): readonly Value[] | undefined {
+/** a ± b in the pass that makes one of them, where nothing else reads it: residuals, normalizations' gradients. */
+function sum({ blocks, node: { opType }, inputs: [a, b], isOnlyReader }: BlockedContext): readonly Value[] | undefined {
   const [left, right] = [blocks.images(a), blocks.images(b)];
-  const isSum = (node.opType === "Add" || node.opType === "Sub") && isOnlyReader(0) && isOnlyReader(1);
-  const term = isSum && right !== undefined ? blocks.affineOf(right) : undefined;
   if (left === undefined || right === undefined || !isLike(left, right)) return undefined;
-  if (term?.slope === undefined || term.added !== undefined) return undefined;
-  const { x, slope, shift } = term;
-  if (node.opType === "Add") return [blocks.plain(affine(blocks, { x, slope, shift, added: left }))];
-  const negative = { slope: g.neg(slope), shift: shift && g.neg(shift) };
-  return [blocks.plain(affine(blocks, { x, ...negative, added: left }))];
+  if (opType !== "Add" && opType !== "Sub") return undefined;
+  const ofRight = isOnlyReader(1) ? blocks.sum(left, right, opType === "Add" ? 1 : -1) : undefined;
+  const y = ofRight ?? (opType === "Add" && isOnlyReader(0) ? blocks.sum(right, left, 1) : undefined);
+  return y && [blocks.plain(y)];
 }
 
 /** [C, 1, 1] or [1, C, 1, 1]. */

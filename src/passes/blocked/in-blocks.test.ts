@@ -46,6 +46,25 @@ describe("convolutions in blocks", () => {
     expect(found).not.toContain("BatchNormalization");
   });
 
+  it("add what is beside them", () => {
+    const found = operators((g) => {
+      const x = g.node("Relu", [convolved(g, g.input("x", "float32", [8, 16, 40, 40]), [16, 16, 3, 3])]);
+      return g.node("Sub", [x, convolved(g, x, [16, 16, 3, 3], { pads: [1, 1, 1, 1] })]);
+    });
+    expect(found).toContain("Neg");
+    expect(found).not.toContain("Sub");
+  });
+
+  it("are not made twice for what is added to them", () => {
+    const found = operators((g) => {
+      const x = g.node("Relu", [convolved(g, g.input("x", "float32", [8, 16, 40, 40]), [16, 16, 3, 3])]);
+      const y = convolved(g, x, [16, 16, 3, 3], { pads: [1, 1, 1, 1] });
+      return g.node("Mul", [g.node("Add", [x, y]), y]);
+    });
+    expect(found.filter((name) => name === "blocked Conv")).toHaveLength(2);
+    expect(found).toContain("Add");
+  });
+
   it("take images of few channels as they are", () => {
     const found = operators((g) => convolved(g, g.input("x", "float32", [8, 3, 40, 40]), [16, 3, 3, 3]));
     expect(found.filter((name) => name.startsWith("blocked"))).toEqual(["blocked Conv", "blocked ReorderOutput"]);
