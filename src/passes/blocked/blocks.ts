@@ -4,6 +4,7 @@ import type { Node } from "../../graph/model.js";
 import type { Operators } from "../../graph/operators.js";
 import { multiply, type Extent } from "../../graph/shapes/extent.js";
 import { tensorFacts } from "../../graph/shapes/facts.js";
+import { tuple, type Tuple } from "../../graph/tuple.js";
 import { isSameShape } from "../../graph/shapes/shape-math.js";
 
 /** The domain of ONNX Runtime's operators on blocked tensors. */
@@ -199,12 +200,9 @@ export function isKnown({ shape }: Value): boolean {
 }
 
 /** The extents of images, or of weights for them, that are all known. */
-export function knownImages({ name, shape = [] }: Value): readonly [number, number, number, number] {
-  const [first, second, third, fourth, ...others] = shape.filter((extent) => typeof extent === "number");
-  if (first === undefined || second === undefined || third === undefined || fourth === undefined || others.length > 0) {
-    throw new Error(`the extents of "${name}" are not known`);
-  }
-  return [first, second, third, fourth];
+export function knownImages(value: Value): Tuple<number, 4> {
+  if (!isKnown(value)) throw new Error(`the extents of "${value.name}" are not known`);
+  return tuple((value.shape ?? []).map(Number), 4);
 }
 
 /** Whether values have one shape. */
