@@ -21,6 +21,11 @@ export interface Windows {
   readonly count: Extent;
 }
 
+/** Whether a convolution or a pooling leaves it to the runtime how it pads. */
+export function isPaddedAutomatically(node: Node): boolean {
+  return ![undefined, "", "NOTSET"].includes(stringAttribute(node, "auto_pad"));
+}
+
 /**
  * The windows of a convolution or a pooling (Conv, MaxPool, Col2Im, ...) that makes `counts` of an input of extents
  * `spatial`.

@@ -34,9 +34,8 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   const measures = measuresOf(losses, options.metrics);
   const fixed = fixedBatch(evaluation.contract);
   const values = initialValues(model, plan, options.values);
-  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
   const call = await openCall(
-    withKernels(evaluation, await kernelsFor(evaluation, batching.batchSize)),
+    withKernels(evaluation, await kernelsFor(evaluation)),
     ({ role, of = "" }) => {
       const value = role === "parameter" ? values.get(of) : undefined;
       return value && runtimeTensor(value);
@@ -49,6 +48,7 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
     return value === undefined ? [] : [[name, runtimeTensor(value)] as const];
   });
   const fed = Object.fromEntries(buffers);
+  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
   try {
     return await validate(data, (batch, outputs) => evaluateBatch(call, fed, batch, outputs), measures, batching);
   } finally {

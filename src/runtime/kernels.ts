@@ -17,7 +17,7 @@ export interface RuntimeKernels extends Pick<Kernels, "channelBlock"> {
 /** What an artifact may be computed with besides standard operators; undefined where it has no use for it. */
 export async function kernelsFor(
   artifact: Artifact | undefined,
-  batchSize: number | undefined,
+  batchSize?: number,
 ): Promise<RuntimeKernels | undefined> {
   const isOfImages = ({ role, dtype, shape }: ContractTensor) =>
     role === "parameter" && dtype === "float32" && shape?.length === 4;

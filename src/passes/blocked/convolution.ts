@@ -1,9 +1,10 @@
 import type { Value } from "../../graph/emitter.js";
-import { integerAttribute, integersAttribute, type Node, stringAttribute } from "../../graph/model.js";
+import { integerAttribute, integersAttribute, type Node } from "../../graph/model.js";
 import type { Operators } from "../../graph/operators.js";
 import { knownNumbers } from "../../graph/shapes/facts.js";
 import { inferOutputs } from "../../graph/shapes/infer.js";
 import { product, type Shape } from "../../graph/shapes/extent.js";
+import { isPaddedAutomatically } from "../../graph/windows.js";
 import { type BlockedContext, type BlockedRule, isKnown, knownImages, type Steps } from "./blocks.js";
 import { filterOf, filterOfImages, filterOfOutputs, mirroredFilterOf } from "./filters.js";
 
@@ -150,8 +151,7 @@ function swappedOf(g: Operators, value: Value): Value | undefined {
 
 /** How a node convolves images; undefined for those that leave padding to the runtime, and for other ranks. */
 function stepsOf(node: Node, weights: Value): Steps | undefined {
-  const isPadded = ![undefined, "", "NOTSET"].includes(stringAttribute(node, "auto_pad"));
-  if (isPadded || !isKnown(weights) || node.attributes.has("output_shape")) return undefined;
+  if (isPaddedAutomatically(node) || !isKnown(weights) || node.attributes.has("output_shape")) return undefined;
   const [, , ...kernel] = knownImages(weights);
   return {
     kernel,

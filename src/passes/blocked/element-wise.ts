@@ -1,16 +1,11 @@
 import type { Value } from "../../graph/emitter.js";
 import { product } from "../../graph/shapes/extent.js";
+import { elementWise as elementWiseShapes } from "../../graph/shapes/rules/element-wise.js";
 import { affine } from "./channel-wise.js";
 import { type BlockedContext, type BlockedRule, type Blocks, isLike } from "./blocks.js";
 
 /** Operators that do the same with every element, wherever it is. */
-const operators = [
-  ["Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Erf", "Sign", "Floor", "Ceil", "Round", "Sin", "Cos"],
-  ["Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Mish"],
-  ["Softplus", "Softsign", "ThresholdedRelu", "Clip", "Cast", "Identity", "IsNaN", "IsInf", "Not"],
-  ["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Equal", "Greater", "GreaterOrEqual"],
-  ["Less", "LessOrEqual", "And", "Or", "Xor", "Where"],
-].flat();
+const operators = [...Object.keys(elementWiseShapes), "Cast"];
 
 /** In blocks wherever one of the operands is. */
 export const elementWise: Readonly<Record<string, BlockedRule>> = Object.fromEntries(

@@ -1,9 +1,9 @@
 import type { Value } from "../../graph/emitter.js";
-import { integersAttribute, type Node, stringAttribute } from "../../graph/model.js";
+import { integersAttribute, type Node } from "../../graph/model.js";
 import { type Operators, range } from "../../graph/operators.js";
 import { isAtLeast, product } from "../../graph/shapes/extent.js";
 import { columnsOf, sizeOfColumns } from "../../graph/columns.js";
-import { fittingWindowsOf, type Windows } from "../../graph/windows.js";
+import { fittingWindowsOf, isPaddedAutomatically, type Windows } from "../../graph/windows.js";
 import { decomposition, type Decompositions } from "./decomposition.js";
 
 /** Convolutions that runtimes are slow at. */
@@ -34,11 +34,10 @@ const fewestChannels = 32;
 
 /** The windows of a convolution that is better a product; undefined for others, and where extents are not known. */
 function windowsOfSmallPlane(g: Operators, node: Node, x: Value, weights: Value): readonly Windows[] | undefined {
-  const isPadded = ![undefined, "", "NOTSET"].includes(stringAttribute(node, "auto_pad"));
   const [outputChannels = "", channels = "", ...taps] = weights.shape ?? [];
   const kernel = integersAttribute(node, "kernel_shape") ?? taps.filter((extent) => typeof extent === "number");
   // In groups, weights have fewer channels than x.
-  const isPlain = !isPadded && x.shape?.length === kernel.length + 2 && x.shape[1] === channels;
+  const isPlain = !isPaddedAutomatically(node) && x.shape?.length === kernel.length + 2 && x.shape[1] === channels;
   const isWide = isAtLeast(outputChannels, fewestChannels) && isAtLeast(channels, fewestChannels);
   if (!isPlain || !isWide || kernel.length === 0) return undefined;
   const windows = fittingWindowsOf(node, g.shape(x).slice(2), kernel);
