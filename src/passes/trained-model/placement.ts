@@ -1,9 +1,10 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
-import { InputError, isSystemError, systemReason } from "../../graph/errors.js";
+import { InputError } from "../../graph/errors.js";
 import type { Model } from "../../graph/model.js";
 import { readModel } from "../../graph/read-model.js";
 import { isSameFile } from "../../graph/same-file.js";
+import { requireWritableFile } from "../../graph/writable-file.js";
 import type { ExternalFile } from "./external-files.js";
 
 /** Where the external data of a new model goes. */
@@ -73,13 +74,8 @@ export function placementOf(model: Model, files: readonly ExternalFile[], path: 
 }
 
 function requirePlace(path: string): void {
-  try {
-    statSync(dirname(path));
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== false) return;
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    throw new InputError(path, `cannot be written: ${systemReason(error)}`);
-  }
+  requireWritableFile(path);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== false) return;
   throw new InputError(path, "is no file, and the model's external data must go beside one");
 }
 

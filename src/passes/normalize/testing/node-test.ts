@@ -91,7 +91,8 @@ function toRuntime(tensor: Tensor): RuntimeTensor {
     case "float64":
       return create(dataType, new Float64Array(buffer));
     case "float16":
-      return create(dataType, new Uint16Array(buffer));
+      // Of a Float16Array, which a tensor of that type has where there are such arrays, the binding reads nothing.
+      return Object.assign(create("uint16", new Uint16Array(buffer)), { type: dataType });
     case "int64":
       return create(dataType, new BigInt64Array(buffer));
     case "uint64":
