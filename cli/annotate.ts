@@ -7,7 +7,6 @@ import {
   type ExportFormat,
   exportFormats,
   InputError,
-  isSameFile,
   readModel,
   type ScaleTable,
   scalesOf,
@@ -19,6 +18,7 @@ import {
   writeFile,
 } from "../src/index.js";
 import { type conventionNames, file, scaleOptions, strategyNames, summaries, trainabilityOptions } from "./options.js";
+import { requireOutputFile } from "./output-file.js";
 import { comparisonReport, scaleReport, sortedTable, sortOrders } from "./scale-report.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
@@ -153,9 +153,6 @@ function refuseContradictions(options: AnnotateOptions): void {
   if (options["all-strategies"] && gamma !== undefined) {
     throw new InputError("--gamma", "means another thing to each strategy", "leave it out, or name one --strategy");
   }
-  if (output === "" || embed === "") throw new InputError(output === "" ? "--output" : "--embed", "names no file");
-  if (output === undefined) return;
-  const overwritten = [...models, ...(embed === undefined ? [] : [embed])].find((path) => isSameFile(path, output));
-  if (overwritten !== undefined)
-    throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
+  if (embed !== undefined) requireOutputFile("--embed", embed, {});
+  if (output !== undefined) requireOutputFile("--output", output, { "the model": [...models, embed] });
 }

@@ -143,6 +143,7 @@ describe("compare", () => {
       [...split, "--report", "none/report.html"],
       /^error: none\/report\.html: cannot be written: no such file or folder$/,
     );
+    await expectRefusal([...split, "--report", "houses.csv"], /^error: --report houses\.csv: would overwrite the data/);
     await expectRefusal(
       split.map((word) => (word === "3" ? "1" : word)),
       /^error: --seeds 1: is out of range: it takes a whole number from 2$/,

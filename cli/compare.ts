@@ -10,7 +10,6 @@ import {
   type InitializationOptions,
   readModel,
   report,
-  requireWritableFile,
   rewrite,
   scalesOf,
   scaleTable,
@@ -24,6 +23,7 @@ import { comparisonTable } from "./comparison-report.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { Interrupted, interruptible } from "./interrupt.js";
 import { file, globs, number, summaries } from "./options.js";
+import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import { type GivenTraining, givenTrainingOptions, trainingOptions } from "./training-options.js";
 
@@ -118,7 +118,10 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
   if (!Number.isSafeInteger(count) || count < 2) {
     throw new InputError(`--seeds ${count}`, "is out of range: it takes a whole number from 2");
   }
-  if (reportPath !== undefined) requireWritableFile(reportPath);
+  if (reportPath !== undefined) {
+    const data = [...options.data, ...options.target, ...options["validation-data"], ...options["test-data"]];
+    requireOutputFile("--report", reportPath, { "the model": [path], "the data": data });
+  }
   const training = { ...givenTrainingOptions(options), shuffle: !options["no-shuffle"] };
   const chosen = {
     strategies: chosenFrom("--strategies", options.strategies, [

@@ -3,13 +3,13 @@ import {
   initialize,
   type InitializationOptions,
   InputError,
-  isSameFile,
   readModel,
   structureOf,
   writeTrainedModel,
 } from "../src/index.js";
 import { givenWeightOptions, type WeightOptions, weightOptions } from "./init-options.js";
 import { file, number, trainabilityOptions } from "./options.js";
+import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
 interface InitOptions extends CommonOptions, WeightOptions {
@@ -52,10 +52,7 @@ export const initCommand: CommandModule<CommonOptions, InitOptions> = {
 
 function initModel(options: InitOptions, terminal: Terminal): void {
   const { model: path, output, freeze, train } = options;
-  if (output === "") throw new InputError("--output", "names no file");
-  if (isSameFile(path, output)) {
-    throw new InputError(`--output ${output}`, "would overwrite the model", "choose another name");
-  }
+  requireOutputFile("--output", output, { "the model": [path] });
   const model = readModel(path);
   const structure = structureOf(model, { freeze, train });
   for (const warning of structure.warnings) terminal.message("warning", `${path}: ${warning}`);

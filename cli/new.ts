@@ -13,6 +13,7 @@ import {
 } from "../src/index.js";
 import { givenWeightOptions, type WeightOptions, weightOptions } from "./init-options.js";
 import { file, number } from "./options.js";
+import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
 interface NewOptions extends CommonOptions, WeightOptions {
@@ -151,7 +152,7 @@ function toSizes(where: string, text: string, separator: string, example: string
 }
 
 function write(model: Model, path: string, terminal: Terminal): void {
-  if (path === "") throw new InputError("--output", "names no file");
+  requireOutputFile("--output", path, {});
   writeFile(path, [encodeModel(model)]);
   terminal.message("note", `wrote ${path}`);
 }

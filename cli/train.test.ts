@@ -340,6 +340,14 @@ describe("what a seed and interruptions come to", () => {
     expect(readModel(path("so-far.onnx")).graph.nodes.length).toBeGreaterThan(0);
   });
 
+  it("says of which epoch the figures are that it prints when it is interrupted", async () => {
+    const given = eventful.filter((word) => word !== "--json");
+    const { child, lines, finished } = start(...given, "--epochs", "1000000", "-o", "so-far.onnx");
+    await lines(3);
+    child.kill("SIGINT");
+    expect((await finished).stdout).toMatch(/^last whole epoch +\d+\ntraining loss /);
+  });
+
   it("comes to the same bytes though it is killed again and again, also while it writes a checkpoint", async () => {
     const random = randomNumbers(20);
     // An empty folder is one to begin in.
@@ -361,6 +369,32 @@ describe("what a seed and interruptions come to", () => {
     expect(readdirSync(path("killed")).filter((name) => !/^(best|step-\d{8})\.safetensors$/.test(name))).toEqual([]);
     const logged = jsonLines(bytes("killed.jsonl").toString());
     expect(new Set(logged.flatMap(({ event, epoch }) => (event === "epoch" ? [epoch] : []))).size).toBe(25);
+  });
+
+  it("writes over nothing that it reads or has written", async () => {
+    const given = ["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "1"];
+    const [data, model] = [bytes("houses.csv"), bytes("mlp.onnx")];
+    for (const [files, message] of [
+      [["-o", "houses.csv"], /^error: --output houses\.csv: would overwrite the data; choose another name$/],
+      [["-o", "o.onnx", "--report", "mlp.onnx"], /^error: --report mlp\.onnx: would overwrite the model/],
+      [["-o", "o.onnx", "--report", "./o.onnx"], /^error: --report \.\/o\.onnx: would overwrite the trained model/],
+      [["-o", "o.onnx", "--report", "r", "--log", "r"], /^error: --log r: would overwrite the report/],
+      [["-o", "o.onnx", "--log", "houses.csv"], /^error: --log houses\.csv: would overwrite the data/],
+    ] as const) {
+      await expectRefusal([...given, ...files], message);
+    }
+    expect([bytes("houses.csv").equals(data), bytes("mlp.onnx").equals(model)]).toEqual([true, true]);
+    writeFileSync(path("own.onnx"), model);
+    expect((await run("train", "own.onnx", ...given.slice(2), "-o", "own.onnx")).status).toBe(0);
+    expect(bytes("own.onnx").equals(model)).toBe(false);
+  });
+
+  it.each([
+    [["--checkpoint-steps", "2"], /^error: --checkpoint-steps: means nothing without --checkpoint-dir$/],
+    [["--keep", "2"], /^error: --keep: means nothing without --checkpoint-dir$/],
+    [["--keep-last"], /^error: --keep-last: means nothing without --early-stopping$/],
+  ])("refuses %j, which would do nothing", async (options, message) => {
+    await expectRefusal(["train", "mlp.onnx", "--data", "houses.csv", ...house, "-o", "o.onnx", ...options], message);
   });
 
   it("leaves the last checkpoint whole when it cannot go on", async () => {

@@ -8,7 +8,6 @@ import {
   readModel,
   report,
   requireWritable,
-  requireWritableFile,
   rewrite,
   structureOf,
   train,
@@ -24,6 +23,7 @@ import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { interruptible, Interrupted } from "./interrupt.js";
 import { metricTable } from "./metric-table.js";
 import { file, number } from "./options.js";
+import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import {
   givenTrainingOptions,
@@ -98,9 +98,7 @@ export const trainCommand: CommandModule<CommonOptions, TrainCommandOptions> = {
 
 async function trainModel(options: TrainCommandOptions, terminal: Terminal): Promise<void> {
   const { model: path, output, seed = 0 } = options;
-  if (output === "") throw new InputError("--output", "names no file");
-  requireWritableFile(output);
-  if (options.report !== undefined) requireWritableFile(options.report);
+  requireOutputFiles(options);
   const training = {
     ...givenTrainingOptions(options),
     ...givenUpdateOptions(options),
@@ -152,10 +150,24 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
   }
 }
 
+function requireOutputFiles(options: TrainCommandOptions): void {
+  const { model, output, report: page, log } = options;
+  const kept = { "the data": [...options.data, ...options.target, ...options["validation-data"]] };
+  // The trained model may take the place of the one that it was.
+  requireOutputFile("--output", output, kept);
+  const models = { ...kept, "the model": [model], "the trained model": [output] };
+  if (page !== undefined) requireOutputFile("--report", page, models);
+  if (log !== undefined) requireOutputFile("--log", log, { ...models, "the report": [page] });
+}
+
 function checkpointsOf(options: TrainCommandOptions): Pick<TrainOptions, "checkpoints"> {
   const { "checkpoint-dir": folder, "checkpoint-steps": everySteps, keep, resume } = options;
   if (folder === undefined) {
     if (resume) throw new InputError("--resume", "needs to know from where", "name the folder with --checkpoint-dir");
+    const lonely = Object.entries({ "--checkpoint-steps": everySteps, "--keep": keep }).find(
+      ([, given]) => given !== undefined,
+    );
+    if (lonely !== undefined) throw new InputError(lonely[0], "means nothing without --checkpoint-dir");
     return {};
   }
   return {
@@ -203,7 +215,7 @@ function reportOf(
   });
 }
 
-/** The loss and metrics of the weights that were kept. */
+/** The loss and metrics of the weights that were kept; after an interruption, those of the last whole epoch before it. */
 function outcome({ history, restoredEpoch, step, reason }: TrainingResult, format: "table" | "json"): string {
   const kept = history.find(({ epoch }) => epoch === restoredEpoch) ?? history.at(-1);
   const { epoch = 0, loss = Number.NaN, validationLoss, metrics = {} } = kept ?? {};
@@ -211,7 +223,7 @@ function outcome({ history, restoredEpoch, step, reason }: TrainingResult, forma
     return `${JSON.stringify({ epoch, steps: step, reason, loss, ...(validationLoss === undefined ? {} : { validationLoss }), metrics })}\n`;
   }
   return metricTable({
-    epoch,
+    [reason === "aborted" ? "last whole epoch" : "epoch"]: epoch,
     "training loss": loss,
     ...(validationLoss === undefined ? {} : { "validation loss": validationLoss }),
     ...metrics,

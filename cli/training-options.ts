@@ -106,7 +106,8 @@ export function givenTrainingOptions(given: GivenTraining): TrainOptions {
 
 function givenEarlyStopping(given: GivenTraining): EarlyStoppingOptions | undefined {
   const { "early-stopping": patience, monitor, "min-delta": minDelta, "start-from-epoch": startFromEpoch } = given;
-  const others = { monitor, "min-delta": minDelta, "start-from-epoch": startFromEpoch };
+  const keepLast = given["keep-last"] ? true : undefined;
+  const others = { monitor, "min-delta": minDelta, "start-from-epoch": startFromEpoch, "keep-last": keepLast };
   if (patience === undefined) {
     const [lonely] = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [name]));
     if (lonely !== undefined) throw new InputError(`--${lonely}`, "means nothing without --early-stopping");

@@ -58,12 +58,19 @@ describe("a log", () => {
     ]);
   });
 
-  it.each(["", `${"x".repeat(200_000)}\n`])("drops a line that a crash cut off", (whole) => {
+  it.each(["", `{${"x".repeat(200_000)}\n`])("drops a line that a crash cut off", (whole) => {
     const file = join(temporaryFolder(), "run.jsonl");
     writeFileSync(file, whole);
     appendFileSync(file, logLine(epochEvent(1, { metrics: { ["m".repeat(100_000)]: 1 } })).slice(0, -10));
     write(file, [epochEvent(2)]);
     expect(readFileSync(file, "utf8")).toBe(`${whole}${logLine(epochEvent(2))}\n`);
+  });
+
+  it.each(["a,b\n1,2\n", "notes without a line break"])("leaves a file alone that is none: %j", (content) => {
+    const file = join(temporaryFolder(), "d.csv");
+    writeFileSync(file, content);
+    expect(() => new EventLog(file)).toThrow(/d\.csv: is no log of JSON lines; choose another file for the log/);
+    expect(readFileSync(file, "utf8")).toBe(content);
   });
 
   it("that cannot be written is the user's to settle", () => {

@@ -21,7 +21,7 @@ export interface EventLogOptions {
  *
  * What the file holds already stays. Each run begins with a `start` line whose `step` says where it goes on; epochs that a
  * killed run logged after its last checkpoint therefore appear twice, and the later line is the one that counts. A last
- * line that was cut off by a crash is removed, so that every line is whole.
+ * line that was cut off by a crash is removed, so that every line is whole. A file that holds something else is refused.
  */
 export class EventLog {
   readonly #file: string;
@@ -64,11 +64,15 @@ export class EventLog {
   }
 }
 
-/** Removes what follows the last line break of a file. */
+/** Removes what follows the last line break of a log. @throws InputError for a file that is none, which stays as it is */
 function cutBrokenLine(file: string): void {
   const descriptor = openSync(file, "r+");
   try {
     const { size } = fstatSync(descriptor);
+    const first = Buffer.alloc(1);
+    if (readSync(descriptor, first, 0, 1, 0) === 1 && first.toString() !== "{") {
+      throw new InputError(file, "is no log of JSON lines", "choose another file for the log");
+    }
     const whole = lengthOfLines(descriptor, size);
     if (whole < size) ftruncateSync(descriptor, whole);
   } finally {
