@@ -1,5 +1,8 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../graph/testing/files.js";
 import type { LossSpecification } from "../passes/training/losses.js";
+import { datasetFrom } from "./data/arrays.js";
 import type { Batch } from "./data/dataset.js";
 import { batchesOf, classes, dense, greatestDifference, numbers, trained } from "./testing/small-trainings.js";
 import type { TrainOptions } from "./train-options.js";
@@ -86,6 +89,16 @@ describe("batches added up are one that is as large", () => {
     const named = batchesOf(classes(6), 6)[0]?.["target"]?.data ?? [];
     expect(result.step).toBe([...named].filter((name) => name !== 0n).length);
     expect(result.step).toBeLessThan(6);
+  });
+
+  it("and an epoch of those alone is an error, before anything of it is saved", async () => {
+    const loss = { name: "softmax-cross-entropy", ignoreIndex: 0 } as const;
+    const data = datasetFrom({ x: [[1, 2, 3, 4]], target: { data: BigInt64Array.of(0n) } });
+    const checkpoints = { folder: temporaryFolder(), everySteps: 1 };
+    await expect(trained(classifier, { training: data }, { loss, epochs: 2, checkpoints })).rejects.toThrow(
+      /^the training data: have no example that counts in epoch 1; look at the target, the ignored class/,
+    );
+    expect(readdirSync(checkpoints.folder)).toEqual([]);
   });
 
   it("of one batch each is no accumulation", async () => {

@@ -2,6 +2,7 @@ import type { LossOptions } from "../passes/loss/loss.js";
 import { describe, expect, it } from "vitest";
 import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
 import type { Model } from "../graph/model.js";
+import { numberTensor } from "../graph/tensor.js";
 import { datasetFrom } from "./data/arrays.js";
 import type { EpochEvent } from "./events.js";
 import type { ScheduleSpecification } from "./schedules/schedule.js";
@@ -23,19 +24,26 @@ import type { Values } from "./training-state.js";
 const sgd = { optimizer: "sgd", shuffle: false, epochs: 1 } as const;
 const mse = { loss: { name: "mse" } } as const;
 
-/** Its loss is the mean of x·w, "loss", of which w has the slope x. */
-function slope(): Model {
+/** Its loss is the mean of x·w, "loss", of which w has the slope x. @param shape of the loss, of one element */
+function slope(shape: readonly number[] = []): Model {
   const builder = graphBuilder("slope");
   const x = builder.input("x", "float32", ["batch", 1]);
   const weight = builder.initializer(float32Tensor("w", [1, 1], [5]));
   const mean = builder.node("ReduceMean", [builder.node("MatMul", [x, weight])], { keepdims: 0 });
-  builder.node("Identity", [mean], {}, { outputs: ["loss"] });
-  builder.output("loss", "float32", []);
+  const extents = builder.initializer(numberTensor("shape", "int64", [shape.length], shape));
+  builder.node("Reshape", [mean, extents], {}, { outputs: ["loss"] });
+  builder.output("loss", "float32", shape);
   return modelOf(builder.graph());
 }
 
 const ones = { training: datasetFrom({ x: [[1], [1], [1], [1]] }) };
 const ownLoss = { loss: { name: "model", output: "loss" } } as const;
+
+it.each([[[]], [[1]], [[1, 1]]])("a loss of the model's own has one element, whatever its shape: %j", async (shape) => {
+  const { result } = await trained(slope(shape), ones, { ...ownLoss, ...sgd, epochs: 1, learningRate: 0.5 });
+  expect(numbersOf(result.values, "w")).toEqual([4.5]);
+  expect(result.history[0]?.loss).toBe(5);
+});
 
 describe("what is frozen does not move by a bit", () => {
   const data = { training: numbers(12), validation: numbers(4, 9) };

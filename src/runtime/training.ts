@@ -108,18 +108,21 @@ export class Training {
           yield* this.#end("aborted", run, clock);
           return;
         }
+        const { step: before } = this.#state;
         await this.#step(group, run);
         const { epoch, step, batch, lossSum, weightSum } = this.#state;
-        if (settings.everySteps !== undefined && step % settings.everySteps === 0) yield* this.#save(run, false);
+        const isDue = step > before && settings.everySteps !== undefined && step % settings.everySteps === 0;
+        if (isDue) yield* this.#save(run, false);
         const progress = clock.progress(
           step,
           group.reduce((sum, { examples }) => sum + examples, 0),
         );
         if (progress === undefined) continue;
-        const learningRate = run.rates.rateAt(step - 1);
+        const learningRate = run.rates.rateAt(Math.max(step - 1, 0));
         yield { event: "progress", epoch, step, batch, loss: lossSum / weightSum, learningRate, ...progress };
       }
       if (this.#state.batch === 0) throw this.#noBatches();
+      if (this.#state.weightSum === 0) throw this.#nothingCounts();
       yield* this.#endEpoch(run, clock);
     }
     yield* this.#end(this.#state.isStopped ? "early-stopping" : "epochs", run, clock);
@@ -273,6 +276,15 @@ export class Training {
     const { epoch } = this.#state;
     const remedy = epoch === 1 ? undefined : "a stream is asked for all of them anew in each epoch";
     return new InputError("the training data", `have no batches in epoch ${epoch}`, remedy);
+  }
+
+  #nothingCounts(): InputError {
+    const what = `have no example that counts in epoch ${this.#state.epoch}`;
+    return new InputError(
+      "the training data",
+      what,
+      "look at the target, the ignored class and the weights of classes",
+    );
   }
 }
 

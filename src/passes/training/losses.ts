@@ -41,7 +41,7 @@ export function emitLosses(
   const g = new Operators(emitter);
   const emitted = specifications.map((specification) =>
     specification.name === "model"
-      ? lossOfModel(specification, graph, forward)
+      ? lossOfModel(specification, graph, forward, g)
       : lossOnOutput(specification, { graph, forward, g, isOnly: specifications.length === 1 }),
   );
   refuseRepeated(emitted.map(({ resolved }) => resolved));
@@ -65,6 +65,7 @@ function lossOfModel(
   { output, weight = 1 }: Extract<LossSpecification, { name: "model" }>,
   graph: Graph,
   { values }: Forward,
+  g: Operators,
 ): OneLoss {
   const value = values.get(output);
   if (value === undefined) throw unknownOutput(`--loss-output ${output}`, graph);
@@ -77,7 +78,9 @@ function lossOfModel(
       "name a scalar, or reduce it in the model",
     );
   }
-  return { value, target: undefined, metrics: new Map(), resolved: { name: "model", output, weight } };
+  const resolved = { name: "model", output, weight } as const;
+  const scalar = value.shape?.length === 0 ? value : g.reshape(value, []);
+  return { value: scalar, target: undefined, metrics: new Map(), resolved };
 }
 
 interface Place {
