@@ -18,14 +18,7 @@ export type BodyOf = (g: Operators, inputs: readonly Value[]) => readonly Value[
  * as functions of values of a graph under construction. Axes count from the front, or from the back where negative.
  */
 export class Operators {
-  /**
-   * @param channelBlock how many channels are in a block of the convolutions that the runtime of this graph has for
-   *   weights that change; undefined where it has standard operators alone
-   */
-  constructor(
-    readonly emitter: Emitter,
-    readonly channelBlock?: number,
-  ) {}
+  constructor(readonly emitter: Emitter) {}
 
   /** Any operator with one output. */
   op(opType: string, inputs: readonly (Value | undefined)[], attributes: Request["attributes"] = {}): Value {

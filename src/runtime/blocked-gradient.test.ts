@@ -2,13 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { float32Tensor, type GraphBuilder, graphBuilder, int64Tensor, modelOf } from "../graph/builder.js";
 import type { Model } from "../graph/model.js";
+import { temporaryFolder } from "../graph/testing/files.js";
 import { stepNumbers } from "../passes/optimizer/step-numbers.js";
 import { planTraining } from "../passes/training/rewrite.js";
 import { channelBlock } from "./channel-block.js";
 import type { Batch } from "./data/dataset.js";
 import { Engine } from "./engine.js";
 import { initialValues } from "./initial-values.js";
-import { drawn, numbersOf } from "./testing/small-trainings.js";
+import { bitsOf, drawn, numbersOf, trained } from "./testing/small-trainings.js";
 import { copied, type Values } from "./training-state.js";
 
 const block = await channelBlock();
@@ -163,13 +164,13 @@ function batchFor(channels: number, extent: number, size: number): Batch {
 }
 
 /** Loss, gradients and running statistics after a step in each way. */
-async function steps(model: Model, batches: readonly Batch[], batchSize?: number) {
+async function steps(model: Model, batches: readonly Batch[], fullBatch = batches[0]?.["x"]?.dims[0] ?? 0) {
   const plan = planTraining(model, { loss: "mse", optimizer: "sgd" }, { gradient: true, evaluation: true });
-  const found = async (kernels: Parameters<typeof Engine.open>[3]) => {
-    const engine = await Engine.open(plan, initialValues(model, plan), { threads: 1 }, kernels);
+  const found = async (inBlocksOf: number | undefined) => {
+    const engine = await Engine.open(plan, initialValues(model, plan), { threads: 1 }, inBlocksOf);
     try {
       const losses: number[] = [];
-      for (const batch of batches) losses.push(await engine.gradient(batch, 0));
+      for (const batch of batches) losses.push(await engine.gradient(batch, 0, fullBatch));
       const values = copied(new Map([...engine.state.views("gradient"), ...engine.state.views("buffer")]));
       await engine.update(stepNumbers(plan.optimizer, 0.01, 1, "float32"), true);
       const [batch = {}] = batches;
@@ -179,7 +180,7 @@ async function steps(model: Model, batches: readonly Batch[], batchSize?: number
       await engine.close();
     }
   };
-  return { plain: await found(undefined), blocked: await found({ batchSize, channelBlock: b }) };
+  return { plain: await found(undefined), blocked: await found(b) };
 }
 
 /** Sums in another order: some units in the last place of the largest numbers. */
@@ -251,6 +252,25 @@ describe.skipIf(block === undefined)(
       expectSame(blocked.values, plain.values, model);
     });
 
+    it("and goes on saying so to a training that is resumed", async () => {
+      const model = network(3, 8, [first, activation("Tanh", false)]);
+      const batches = [batchFor(3, 8, b), batchFor(3, 8, 5), batchFor(3, 8, b), batchFor(3, 8, 5)];
+      const options = { loss: "mse", epochs: 1, threads: 1 } as const;
+      const undisturbed = await trained(model, { training: () => batches }, options);
+      const checkpoints = { folder: temporaryFolder() };
+      const controller = new AbortController();
+      const aborting = function* () {
+        yield* batches.slice(0, 1);
+        controller.abort();
+        yield* batches.slice(1);
+      };
+      await trained(model, { training: aborting }, { ...options, checkpoints, signal: controller.signal });
+      const resumed = { ...options, checkpoints: { ...checkpoints, resume: true } };
+      const { result } = await trained(model, { training: () => batches }, resumed);
+      expect(result.step).toBe(4);
+      expect(bitsOf(result.values)).toEqual(bitsOf(undisturbed.result.values));
+    });
+
     it("for a model that does not take batches of the usual size", async () => {
       const flat: Layer = (builder, { value, channels, extent }) => {
         const shape = builder.initializer(int64Tensor("shape", [2, channels, extent, extent]));
@@ -269,8 +289,8 @@ describe.skipIf(block === undefined)(
       const wanted = /"x": has the shape \[2, \d+, 8, 8, 1\], and should have \[batch, \d+, 8, 8\]/u;
       await expect(steps(model, [deep], 2)).rejects.toThrow(wanted);
       const plan = planTraining(model, { loss: "mse" }, { gradient: true, evaluation: false });
-      const engine = await Engine.open(plan, initialValues(model, plan), {}, { batchSize: 2, channelBlock: b });
-      await expect(engine.gradient(deep, 0)).rejects.toThrow(wanted);
+      const engine = await Engine.open(plan, initialValues(model, plan), {}, b);
+      await expect(engine.gradient(deep, 0, 2)).rejects.toThrow(wanted);
       await engine.close();
     });
 

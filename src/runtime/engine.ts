@@ -14,7 +14,7 @@ import { FusedUpdate } from "./fused/fused-update.js";
 import { openUpdate, type Update } from "./fused/update.js";
 import { currentBuffers, GradientCall } from "./gradient-call.js";
 import { type FloatTensor, zeros } from "./host-tensor.js";
-import { gradientOfFullBatches, type RuntimeKernels, withKernels } from "./kernels.js";
+import { blockedArtifact, gradientOfFullBatches } from "./blocked-artifacts.js";
 import { type Computing, runtimeTensor } from "./session.js";
 import { Sessions } from "./sessions.js";
 import { StepInputs } from "./step-inputs.js";
@@ -39,13 +39,13 @@ export class Engine {
 
   /**
    * @param initial values of all parameters and running statistics
-   * @param kernels what the runtime has for the gradient besides standard operators
+   * @param channelBlock how many channels are in a block of the runtime's convolutions, if it has such
    */
   static async open(
     plan: TrainingPlan,
     initial: ValueSource,
     computing: Computing,
-    kernels?: RuntimeKernels,
+    channelBlock?: number,
   ): Promise<Engine> {
     const { gradient, evaluation, optimizer, parameters, table } = plan;
     if (gradient === undefined) throw new Error("training needs the graph of the gradient");
@@ -66,12 +66,12 @@ export class Engine {
       (role === "parameter" ? state.tensor({ role: "average", of }) : undefined) ?? state.tensor({ role, of });
     const losses = lossesOf(plan.loss);
     const sessions = new Sessions(computing);
-    const evaluating = evaluation && withKernels(packed(evaluation, packs), kernels);
+    const evaluating = evaluation && blockedArtifact(packed(evaluation, packs), channelBlock);
     try {
       const engine = new Engine(state, {
         plan,
         packs,
-        kernels,
+        channelBlock,
         gradient: packed(gradient, packs),
         tensorOf,
         losses,
@@ -82,7 +82,7 @@ export class Engine {
         evaluation: evaluating && (await openCall(evaluating, evaluated, sessions.open, losses)),
       });
       // Full batches may have a graph of their own, and others may never come.
-      if (kernels === undefined) await engine.#gradientForAny();
+      if (channelBlock === undefined) await engine.#gradientForAny();
       return engine;
     } catch (error) {
       await sessions.close();
@@ -98,13 +98,14 @@ export class Engine {
   /**
    * Computes the loss and the gradients of a batch, and moves the running statistics.
    * @param seed from 0 to 2³² − 1: what is dropped follows from it
+   * @param fullBatch how many examples full batches have, of which the first call tells: they may have a graph of their own
    * @returns the loss
    * @throws InputError for a batch that does not fit the model
    */
-  async gradient(batch: Batch, seed: number): Promise<number> {
+  async gradient(batch: Batch, seed: number, fullBatch: number): Promise<number> {
     const { inputs, loss } = this.#parts;
     inputs.setSeed(seed);
-    await (await this.#gradientFor(batch)).run(batch);
+    await (await this.#gradientFor(batch, fullBatch)).run(batch);
     this.state.turnBuffers();
     return loss.data[0] ?? NaN;
   }
@@ -150,8 +151,8 @@ export class Engine {
     await this.#parts.sessions.close();
   }
 
-  async #gradientFor(batch: Batch): Promise<GradientCall> {
-    if (this.#gradientOfFull === undefined) this.#gradientOfFull = await this.#openGradientOfFull(batch);
+  async #gradientFor(batch: Batch, fullBatch: number): Promise<GradientCall> {
+    if (this.#gradientOfFull === undefined) this.#gradientOfFull = await this.#openGradientOfFull(fullBatch);
     return this.#gradientOfFull?.fits(batch) === true ? this.#gradientOfFull : this.#gradientForAny();
   }
 
@@ -159,13 +160,10 @@ export class Engine {
     return (this.#gradientOfAny ??= await this.#openGradient(this.#parts.gradient));
   }
 
-  /** @param first batch of the training, which is a full one where nothing else is known */
-  async #openGradientOfFull(first: Batch): Promise<GradientCall | null> {
-    const { plan, packs, kernels, gradient } = this.#parts;
-    const feature = gradient.contract.inputs.find(({ role }) => role === "feature");
-    const batchSize = kernels?.batchSize ?? first[feature?.name ?? ""]?.dims[0];
-    if (kernels === undefined || batchSize === undefined) return null;
-    const ofFull = gradientOfFullBatches(plan, packs, { ...kernels, batchSize });
+  async #openGradientOfFull(batchSize: number): Promise<GradientCall | null> {
+    const { plan, packs, channelBlock } = this.#parts;
+    if (channelBlock === undefined) return null;
+    const ofFull = gradientOfFullBatches(plan, packs, { batchSize, channelBlock });
     return ofFull === undefined ? null : this.#openGradient(ofFull);
   }
 
@@ -178,7 +176,7 @@ export class Engine {
 interface Parts {
   readonly plan: TrainingPlan;
   readonly packs: readonly ContractPack[];
-  readonly kernels: RuntimeKernels | undefined;
+  readonly channelBlock: number | undefined;
   /** For batches of any size. */
   readonly gradient: Artifact;
   /** The memory of inputs that stay the same. */

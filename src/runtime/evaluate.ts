@@ -6,7 +6,7 @@ import { evaluateBatch, openCall } from "./call.js";
 import type { Dataset } from "./data/dataset.js";
 import type { HostTensor } from "./host-tensor.js";
 import { initialValues } from "./initial-values.js";
-import { kernelsFor, withKernels } from "./kernels.js";
+import { blockedArtifact, channelBlockFor } from "./blocked-artifacts.js";
 import { runtimeTensor, Session, type SessionOptions } from "./session.js";
 import { fixedBatch } from "./training-settings.js";
 import { type Measured, measuresOf, validate } from "./validate.js";
@@ -35,7 +35,7 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   const fixed = fixedBatch(evaluation.contract);
   const values = initialValues(model, plan, options.values);
   const call = await openCall(
-    withKernels(evaluation, await kernelsFor(evaluation)),
+    blockedArtifact(evaluation, await channelBlockFor(evaluation)),
     ({ role, of = "" }) => {
       const value = role === "parameter" ? values.get(of) : undefined;
       return value && runtimeTensor(value);

@@ -9,6 +9,7 @@ const state: RunState = {
   step: 1234,
   lossSum: 0.1 + 0.2,
   weightSum: 17,
+  fullBatch: 32,
   schedule: { learningRate: 1 / 3, best: null, wait: 2, cooldown: 0 },
   stopping: { best: Number.MIN_VALUE, bestEpoch: 1, wait: 1 },
   isStopped: false,

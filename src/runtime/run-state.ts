@@ -29,6 +29,8 @@ const runState = z.object({
   batch: z.number().int().min(0),
   /** Updates since training began. */
   step: z.number().int().min(0),
+  /** Examples in a full batch; of a stream, whose batches have sizes of their own, in the first. 0 before that. */
+  fullBatch: z.number().int().min(0).default(0),
   /** The losses of that epoch so far, each times its weight, and the weights. */
   lossSum: z.number(),
   weightSum: z.number(),
@@ -47,6 +49,7 @@ export const startOfRun: RunState = {
   epoch: 1,
   batch: 0,
   step: 0,
+  fullBatch: 0,
   lossSum: 0,
   weightSum: 0,
   schedule: null,

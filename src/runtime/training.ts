@@ -2,6 +2,7 @@ import { InputError } from "../graph/errors.js";
 import type { Model } from "../graph/model.js";
 import { stepNumbers } from "../passes/optimizer/step-numbers.js";
 import { planTraining, type TrainingPlan } from "../passes/training/rewrite.js";
+import { channelBlockFor } from "./blocked-artifacts.js";
 import { type CountedBatch, epochBatches, grouped, isDataset } from "./batches.js";
 import { type CheckpointFolder, checkpointFolder } from "./checkpoints/checkpoint-folder.js";
 import { readSafetensors } from "./checkpoints/safetensors.js";
@@ -14,7 +15,6 @@ import type { EndReason, EpochEvent, GradientNormsEvent, TrainingEvent } from ".
 import { requireSameTraining } from "./fingerprint.js";
 import { stateNotFinite } from "./first-not-finite.js";
 import { initialValues } from "./initial-values.js";
-import { kernelsFor } from "./kernels.js";
 import { NotFiniteError } from "./not-finite-error.js";
 import { ProgressClock } from "./progress-clock.js";
 import { decodeRun, encodeRun, type RunState, startOfRun } from "./run-state.js";
@@ -75,9 +75,7 @@ export class Training {
     const initial = initialValues(this.#model, plan, this.#options.initial);
     const { threads } = this.#options;
     const computing = computingOf(plan, settings.batchSize, threads === undefined ? {} : { threads });
-    // Streams have batches of a size of their own.
-    const full = isDataset(this.#data.training) ? settings.batchSize : undefined;
-    const engine = await Engine.open(plan, initial, computing, await kernelsFor(plan.gradient, full));
+    const engine = await Engine.open(plan, initial, computing, await channelBlockFor(plan.gradient));
     try {
       const folder = yield* this.#openCheckpoints(engine, settings);
       const rates = startSchedule(settings.schedule, settings.scheduleContext, this.#state.schedule);
@@ -89,6 +87,8 @@ export class Training {
 
   async *#run(run: Run): AsyncGenerator<TrainingEvent, void, void> {
     const { plan, settings } = run;
+    // The first batch tells of streams alone: of what is read again and again, a short one may be the first after a pause.
+    if (isDataset(this.#data.training)) this.#state = { ...this.#state, fullBatch: settings.batchSize };
     const clock = new ProgressClock(settings);
     yield {
       event: "start",
@@ -139,13 +139,14 @@ export class Training {
     const { isMean, countOf } = settings.measures;
     // A batch in which nothing counts, such as one of padding alone, has no mean.
     const counting = group.map((one) => ({ fed: one.batch, count: countOf(one) })).filter(({ count }) => count > 0);
-    this.#state = { ...this.#state, batch: batch + group.length };
+    const fullBatch = this.#state.fullBatch || (group[0]?.examples ?? 0);
+    this.#state = { ...this.#state, batch: batch + group.length, fullBatch };
     if (counting.length === 0) return;
     const total = counting.reduce((sum, { count }) => sum + count, 0);
     let sum = lossSum;
     for (const [index, { fed, count }] of counting.entries()) {
       const seed = engine.hasDropout ? randomOf(settings.seed, "dropout", step * settings.accumulate + index)() : 0;
-      const loss = await engine.gradient(fed, seed);
+      const loss = await engine.gradient(fed, seed, fullBatch);
       if (!Number.isFinite(loss)) throw this.#notFinite(loss, await engine.firstNotFinite(fed, seed));
       const weight = isMean ? count : 1;
       sum += loss * weight;
@@ -185,6 +186,7 @@ export class Training {
     this.#history = [...this.#history, event];
     this.#state = {
       ...startOfRun,
+      fullBatch: this.#state.fullBatch,
       epoch: epoch + 1,
       step,
       schedule: rates.state(),

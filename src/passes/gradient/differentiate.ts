@@ -13,7 +13,8 @@ import { sumOfGradients } from "./sum-of-gradients.js";
  * @returns the gradients, in the order of `towards`; undefined for values that the loss does not depend on
  * @throws InputError for an operator without a rule between the loss and one of the values
  */
-export function differentiate(g: Operators, { seeds, towards }: Differentiation): readonly (Value | undefined)[] {
+export function differentiate(g: Operators, differentiation: Differentiation): readonly (Value | undefined)[] {
+  const { seeds, towards } = differentiation;
   const { emissions } = g.emitter;
   const forward = [...emissions];
   const dependent = dependentValues(forward, towards);
@@ -38,7 +39,7 @@ export function differentiate(g: Operators, { seeds, towards }: Differentiation)
     if (!isOnTheWay) continue;
     g.emitter.scoped(scopeOf(emission.node.name), () => {
       const gradients = emission.outputs.map(total);
-      for (const { input, gradient } of inputGradients(g, emission, gradients, dependent, towards)) {
+      for (const { input, gradient } of inputGradients(g, emission, gradients, dependent, differentiation)) {
         contribute(input, gradient);
       }
     });
@@ -62,7 +63,7 @@ function* inputGradients(
   emission: Emission,
   gradients: readonly (Value | undefined)[],
   dependent: ReadonlySet<string>,
-  towards: readonly Value[],
+  { towards, channelBlock }: Differentiation,
 ): Generator<{ readonly input: Value; readonly gradient: Value }> {
   const { node, outputs, captures } = emission;
   const rule = ruleOf(node);
@@ -80,7 +81,7 @@ function* inputGradients(
     const input = all[index];
     return input !== undefined && dependent.has(input.name) && canHaveGradient(input);
   };
-  const context = { g, node, emission, inputs, outputs, gradients, captures, needs, Y, differentiate };
+  const context = { g, node, emission, inputs, outputs, gradients, captures, needs, Y, differentiate, channelBlock };
   const found = rule.gradients({
     ...context,
     get dY() {

@@ -22,6 +22,8 @@ export interface GradientContext<Arity extends number> {
   readonly emission: Emission;
   /** Differentiates a graph inside of this one: the body of control flow. */
   readonly differentiate: Differentiate;
+  /** {@link Differentiation.channelBlock} */
+  readonly channelBlock: number | undefined;
   /** Whether the gradient towards an input is wanted. Captures count after the inputs. */
   readonly needs: (input: number) => boolean;
 }
@@ -32,6 +34,11 @@ export interface Differentiation {
   readonly seeds: readonly { readonly value: Value; readonly gradient: Value }[];
   /** The values whose gradients are wanted. */
   readonly towards: readonly Value[];
+  /**
+   * How many channels are in a block of the convolutions that the runtime of this graph has for weights that change;
+   * undefined where it has standard operators alone.
+   */
+  readonly channelBlock?: number | undefined;
 }
 
 /** Emits gradients. @returns them in the order of `towards`; undefined for values that the loss does not depend on */

@@ -9,8 +9,8 @@ import { emitForward, type ParameterType } from "./forward.js";
 import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
 import type { TrainingMode } from "./training-mode.js";
 
-/** What a gradient is computed with that is not for all runtimes and batches. */
-export interface Kernels {
+/** Batches of one size, for a runtime that has convolutions in blocks of channels. */
+export interface BlockedBatches {
   /** How many examples are in every batch. */
   readonly batchSize: number;
   /** How many channels are in a block of the runtime's convolutions for weights that change. */
@@ -33,7 +33,7 @@ export function gradientArtifact(
   candidates: readonly ParameterType[],
   specifications: readonly LossSpecification[],
   { freezeBatchNorm = false, noDropout = false }: TrainingMode,
-  { batchSize, channelBlock }: Partial<Kernels> = {},
+  { batchSize, channelBlock }: Partial<BlockedBatches> = {},
 ): GradientArtifact {
   const emitter = Emitter.into(graph);
   const forward = emitForward(graph, emitter, {
@@ -44,12 +44,13 @@ export function gradientArtifact(
     batchSize,
   });
   const loss = emitter.scoped("loss", () => emitLosses(specifications, graph, forward, emitter));
-  const g = new Operators(emitter, channelBlock);
+  const g = new Operators(emitter);
   requireScalar(loss.value);
   const towards = [...forward.parameters];
   const gradients = differentiate(g, {
     seeds: [{ value: loss.value, gradient: g.onesLike(loss.value) }],
     towards: towards.map(([, value]) => value),
+    channelBlock,
   });
   const reached = towards.flatMap(([name, value], index) => {
     const gradient = gradients[index];

@@ -18,7 +18,7 @@ import type { Artifact } from "./artifact.js";
 import { type ArtifactName, artifactNames, type Contract, type ContractLoss } from "./contract.js";
 import { evalArtifact, reachedByLoss } from "./eval-artifact.js";
 import { batchExtent, type ParameterType } from "./forward.js";
-import { type GradientArtifact, gradientArtifact, type Kernels } from "./gradient-artifact.js";
+import { type GradientArtifact, gradientArtifact, type BlockedBatches } from "./gradient-artifact.js";
 import type { LossName } from "../loss/loss.js";
 import type { LossSpecification } from "./losses.js";
 import { loopArtifact } from "./loop-artifact.js";
@@ -55,7 +55,7 @@ export interface TrainingPlan {
   /** undefined where nobody wants it. */
   readonly gradient: Artifact | undefined;
   /** The same for one runtime and batches of one size; undefined where its inputs do not agree on a batch. */
-  readonly gradientFor: ((kernels: Kernels) => Artifact) | undefined;
+  readonly gradientFor: ((batches: BlockedBatches) => Artifact) | undefined;
   readonly evaluation: Artifact | undefined;
   /** What the loss reaches. */
   readonly parameters: readonly UpdatedParameter[];
@@ -151,7 +151,7 @@ export function planTraining(
     gradientFor:
       gradient === undefined || batchExtent(graph) === undefined
         ? undefined
-        : (kernels) => gradientArtifact(graph, parameters, losses, options, kernels),
+        : (batches) => gradientArtifact(graph, parameters, losses, options, batches),
     evaluation,
     parameters: parameters.map((parameter) => ({
       ...parameter,
