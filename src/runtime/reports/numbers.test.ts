@@ -11,6 +11,9 @@ it.each([
   [0.0001, "0.0001000", "0.0001"],
   [4.12e-7, "4.120e-7", "4.12e-7"],
   [1e12, "1.000e+12", "1e+12"],
+  [2.65008e10, "2.650e+10", "2.65e+10"],
+  [2.6501e20, "2.650e+20", "2.65e+20"],
+  [1.234e-10, "1.234e-10", "1.234e-10"],
   [Number.NaN, "n/a", "n/a"],
   [Number.NEGATIVE_INFINITY, "-Infinity", "-Infinity"],
 ])("%d has four significant digits: %s, or briefly %s", (value, full, short) => {

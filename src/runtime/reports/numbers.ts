@@ -23,7 +23,7 @@ export function significant(value: number, digits = 4): string {
 /** As `significant`, without zeros at the end: 0.412, 1e-5. */
 export function brief(value: number, digits = 4): string {
   const text = significant(value, digits);
-  return text.includes(".") ? text.replace(/\.?0+(?=e|$)/, "") : text;
+  return text.includes(".") ? text.replace(/^([^e]*?)\.?0+(e|$)/, "$1$2") : text;
 }
 
 /** A difference: +2.07%, -0.26%. */
