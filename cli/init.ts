@@ -65,7 +65,7 @@ function initModel(options: InitOptions, terminal: Terminal): void {
   if (values.size === 0) {
     throw new InputError(path, "has no parameters of real numbers", "take the model as it was before quantization");
   }
-  const paths = writeTrainedModel(model, values, output);
+  const paths = writeTrainedModel(model, values, output, { keepMode: true });
   terminal.message("note", `new values for ${values.size} ${values.size === 1 ? "tensor" : "tensors"}`);
   for (const written of paths) terminal.message("note", `wrote ${written}`);
 }

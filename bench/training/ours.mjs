@@ -137,7 +137,7 @@ async function prepareUpdate({ network: { layers, width } }) {
   const engine = await Engine.open(plan, initialValues(model, plan), { threads });
   const ones = new Float32Array(width).fill(1);
   const tensor = /** @type {const} */ ({ type: "float32", data: ones, dims: [1, width] });
-  await engine.gradient({ x: tensor, target: tensor }, 0);
+  await engine.gradient({ x: tensor, target: tensor }, 0, 1);
   let step = 0;
   const update = async () => {
     step++;

@@ -7,6 +7,7 @@ import type { Tensor } from "../../graph/tensor.js";
 import { writeFile } from "../../graph/write-file.js";
 import { type FoldOptions, foldPreprocessing } from "../preprocessing/fold.js";
 import type { Preprocessing } from "../preprocessing/preprocessing.js";
+import { inInferenceMode } from "./inference-mode.js";
 import { withTrainedValues } from "./with-trained-values.js";
 import { type TrainedValues, writeTrainedModel } from "./write-trained-model.js";
 
@@ -26,7 +27,8 @@ export function writeFoldedModel(
   options: FoldOptions = {},
 ): readonly string[] {
   // What this refuses is refused before anything is written.
-  const inMemory = foldPreprocessing(withTrainedValues(model, values), preprocessing, options);
+  const trainedModel = inInferenceMode(withTrainedValues(model, values));
+  const inMemory = foldPreprocessing(trainedModel, preprocessing, options);
   if (model.externalFiles.length === 0) {
     writeFile(path, [encodeModel(inMemory)]);
     return [path];

@@ -9,6 +9,7 @@ import { elementCount } from "../../graph/tensor.js";
 import { alsoNamed, removeLeftovers, temporaryHint, writeFile } from "../../graph/write-file.js";
 import { entryEdit, type ExternalFile, externalContent, externalFiles, locationEdits } from "./external-files.js";
 import { fileTensors } from "./file-tensors.js";
+import { inferenceModeEdits } from "./inference-mode.js";
 import { interimName, type PlacedFile, type Placement, placementOf } from "./placement.js";
 import { type Floats, requireInRange } from "./stored-values.js";
 import { trainedTensors } from "./trained-tensors.js";
@@ -24,12 +25,18 @@ export interface TrainedValues {
 export interface TrainedModelOptions {
   /** Entries of the model's metadata by key; others stay. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /**
+   * Whether batch normalizations and dropouts stay in training mode, where the file has them so: to train it elsewhere.
+   * By default they are written for inference.
+   */
+  readonly keepMode?: boolean;
 }
 
 /**
  * Writes the file that a model was read from with new values of some of its tensors, all other bytes as they were:
  * initializers and Constant nodes, in bodies and functions too, by the names that they have when functions are inlined.
- * Values are rounded to the type that the file has for them.
+ * Values are rounded to the type that the file has for them. What an export for training has in training mode becomes
+ * what inference takes (see `keepMode`).
  *
  * External data stays external, in a copy beside the new file: under the same name where model and folder differ only
  * in the folder, else under the new model's. What belongs to another model is never overwritten. Where `path` is the
@@ -44,7 +51,7 @@ export function writeTrainedModel(
   model: Model,
   values: ReadonlyMap<string, TrainedValues>,
   path: string,
-  { metadata = {} }: TrainedModelOptions = {},
+  { metadata = {}, keepMode = false }: TrainedModelOptions = {},
 ): readonly string[] {
   const source = sourceOf(model);
   const inFile = fileTensors(model, source);
@@ -56,6 +63,7 @@ export function writeTrainedModel(
       const isInside = found.external === undefined && tensor.payload.kind !== "none";
       return data === undefined || !isInside ? [] : valueEdits(source, found, tensor, data);
     }),
+    ...(keepMode ? [] : inferenceModeEdits(model, source)),
     ...Object.entries(metadata).flatMap(([key, value]) =>
       metadataEdits(source, key, value).map((edit) => ({ ...edit, inside: undefined })),
     ),
