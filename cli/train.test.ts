@@ -117,6 +117,40 @@ describe("train", () => {
     }
   });
 
+  it("leaves nothing in the home folder", () => {
+    mkdirSync(path("home"));
+    const train = ["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "1", "-o", "home.onnx"];
+    const { ORT_DISABLE_TELEMETRY: _, ...environment } = process.env;
+    const env = { ...environment, HOME: path("home"), USERPROFILE: path("home"), XDG_CACHE_HOME: path("home/cache") };
+    const { status, stderr } = spawnSync(process.execPath, [resolve("dist/cli/main.js"), ...train], {
+      cwd: path("."),
+      env,
+      encoding: "utf8",
+    });
+    expect(status, stderr).toBe(0);
+    expect(readdirSync(path("home"))).toEqual([]);
+  });
+
+  it("says where a trained model was trained on data that were prepared in another way", async () => {
+    const again = ["train", "trained.onnx", "--data", "houses.csv", "--target", "price", "--one-hot", "color"];
+    const { status, stderr } = await run(
+      ...again,
+      "--missing",
+      "drop",
+      "--loss",
+      "mse",
+      "--epochs",
+      "1",
+      "-o",
+      "o.onnx",
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^warning: trained\.onnx: was trained on data that were prepared in another way, which is/m);
+    const alike = ["--standardize-target", "--validation-split", "0.2", "--no-shuffle", "--epochs", "1"];
+    const same = await run("train", "trained.onnx", "--data", "houses.csv", ...house, ...alike, "-o", "o.onnx");
+    expect(same.stderr).not.toMatch(/warning/);
+  });
+
   it("changes nothing of the model but weights, and adds what was done to the data", () => {
     const [before, after] = [bytes("mlp.onnx"), bytes("trained.onnx")];
     let end = 0;

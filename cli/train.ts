@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import type { CommandModule } from "yargs";
 import {
   type Contract,
@@ -98,7 +99,6 @@ export const trainCommand: CommandModule<CommonOptions, TrainCommandOptions> = {
 
 async function trainModel(options: TrainCommandOptions, terminal: Terminal): Promise<void> {
   const { model: path, output, seed = 0 } = options;
-  requireOutputFiles(options);
   const training = {
     ...givenTrainingOptions(options),
     ...givenUpdateOptions(options),
@@ -106,10 +106,16 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
     shuffle: !options["no-shuffle"],
   };
   const model = readModel(path);
+  requireOutputFiles(options, model);
   const { contract } = rewrite(model, { ...training, emit: ["gradient"] });
   requireWritable(model, new Map(contract.parameters.map(({ name, shape }) => [name, shape])));
   const data = await openData(contract, options, { seed });
   try {
+    const before = model.metadata.get(PREPROCESSING);
+    if (before !== undefined && before !== JSON.stringify(data.preprocessing)) {
+      const what = "was trained on data that were prepared in another way, which is forgotten";
+      terminal.message("warning", `${path}: ${what}; give the options that it was trained with to go on from it`);
+    }
     if (data.dropped > 0) terminal.message("note", `left out ${data.dropped} examples with missing values`);
     const reporter = new TrainingReporter(terminal, options);
     try {
@@ -150,9 +156,12 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
   }
 }
 
-function requireOutputFiles(options: TrainCommandOptions): void {
+function requireOutputFiles(options: TrainCommandOptions, { externalFiles }: Model): void {
   const { model, output, report: page, log } = options;
-  const kept = { "the data": [...options.data, ...options.target, ...options["validation-data"]] };
+  const kept = {
+    "the data": [...options.data, ...options.target, ...options["validation-data"]],
+    "the weights of the model": externalFiles.map((location) => join(dirname(model), location)),
+  };
   // The trained model may take the place of the one that it was.
   requireOutputFile("--output", output, kept);
   const models = { ...kept, "the model": [model], "the trained model": [output] };

@@ -68,7 +68,11 @@ export function hostTensor({ type, data, dims }: Tensor): HostTensor {
   throw new InputError("ONNX Runtime", `gave a tensor of ${type}, which cannot be read`);
 }
 
-/** @throws InputError where the runtime does not take the graph */
+/**
+ * Opens a session. ONNX Runtime 1.30 keeps an identifier of the device in the home folder and sends telemetry; it does
+ * neither here, unless the environment says otherwise.
+ * @throws InputError where the runtime does not take the graph
+ */
 export async function openSession(model: Model, { threads, isSmall = false }: Computing): Promise<InferenceSession> {
   const options: InferenceSession.SessionOptions = {
     // Messages of the runtime are for its developers; what goes wrong is thrown.
@@ -77,6 +81,8 @@ export async function openSession(model: Model, { threads, isSmall = false }: Co
     enableMemPattern: isSmall,
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
   };
+  // ONNX Runtime reads it once, when its first session is opened.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   try {
     return await create(model, options);
   } catch (error) {
