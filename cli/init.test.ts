@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readModel } from "../src/graph/read-model.js";
@@ -44,6 +44,19 @@ describe("init", () => {
     expect((await run("init", mlp, "-o", "head.onnx", "--freeze", "*", "--train", "fc3.*")).status).toBe(0);
     expect(values(path("head.onnx"), "fc1.weight")).toEqual(values(mlp, "fc1.weight"));
     expect(values(path("head.onnx"), "fc3.weight")).not.toEqual(values(mlp, "fc3.weight"));
+  });
+
+  it("drops what was done to the data of former weights, unless some of them stay", async () => {
+    writeFileSync(path("numbers.csv"), "a,y\n1,2\n2,3\n3,5\n");
+    await run("new", "mlp", "1-2-1", "-o", "small.onnx");
+    const given = ["--data", "numbers.csv", "--target", "y", "--standardize", "--loss", "mse", "--epochs", "1"];
+    await run("train", "small.onnx", ...given, "-o", "trained.onnx");
+    const keys = (file: string) => [...readModel(path(file)).metadata.keys()];
+    expect(keys("trained.onnx")).toEqual(["caadam.preprocessing"]);
+    await run("init", "trained.onnx", "-o", "anew.onnx");
+    expect(keys("anew.onnx")).toEqual([]);
+    await run("init", "trained.onnx", "-o", "partly.onnx", "--freeze", "fc1.*");
+    expect(keys("partly.onnx")).toEqual(["caadam.preprocessing"]);
   });
 
   it("float16 weights stay float16", async () => {

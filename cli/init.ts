@@ -3,6 +3,7 @@ import {
   initialize,
   type InitializationOptions,
   InputError,
+  PREPROCESSING,
   readModel,
   structureOf,
   writeTrainedModel,
@@ -65,7 +66,9 @@ function initModel(options: InitOptions, terminal: Terminal): void {
   if (values.size === 0) {
     throw new InputError(path, "has no parameters of real numbers", "take the model as it was before quantization");
   }
-  const paths = writeTrainedModel(model, values, output, { keepMode: true });
+  // Weights that saw no data ask nothing of them; those that stay do.
+  const metadata = structure.frozen.length === 0 ? { [PREPROCESSING]: undefined } : {};
+  const paths = writeTrainedModel(model, values, output, { metadata, keepMode: true });
   terminal.message("note", `new values for ${values.size} ${values.size === 1 ? "tensor" : "tensors"}`);
   for (const written of paths) terminal.message("note", `wrote ${written}`);
 }

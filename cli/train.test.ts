@@ -224,6 +224,31 @@ describe("train", () => {
     for (const [row, value] of (is ?? []).entries()) expect(value).toBeCloseTo(should?.[row] ?? NaN, 4);
   });
 
+  it("leaves in a folded model nothing of what an earlier training did to its data", async () => {
+    writeFileSync(
+      path("rooms.csv"),
+      csv(
+        rows.map(([, , count = "", price = ""]) => [count, price]),
+        "rooms,price",
+      ),
+    );
+    await run("new", "mlp", "1-4-1", "-o", "rooms.onnx", "--quiet");
+    const data = ["--data", "rooms.csv", "--target", "price", "--loss", "mse", "--format", "json"];
+    const training = [...data, "--validation-data", "rooms.csv", "--epochs", "1"];
+    const scaled = ["--standardize", "--standardize-target"];
+    await run("train", "rooms.onnx", ...training, ...scaled, "-o", "once.onnx");
+    for (const how of [scaled, []]) {
+      const twice = await run("train", "once.onnx", ...training, ...how, "--fold-preprocessing", "-o", "twice.onnx");
+      expect([...readModel(path("twice.onnx")).metadata.keys()]).toEqual([]);
+      const evaluated = await run("evaluate", "twice.onnx", ...data);
+      const [before, after] = [twice, evaluated].map(
+        ({ stdout }) => JSON.parse(stdout) as { metrics: Record<string, number> },
+      );
+      // Of standardized targets as of those in their own unit.
+      expect(after?.metrics["r2"]).toBeCloseTo(before?.metrics["r2"] ?? NaN, 4);
+    }
+  });
+
   it("learns from images with their labels in another file, as MNIST ships", async () => {
     const random = randomNumbers(3);
     const labels = Array.from({ length: 40 }, () => Math.floor(random() * 3));

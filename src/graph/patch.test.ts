@@ -12,7 +12,7 @@ import { bytes, concat, group, int } from "./testing/protobuf.js";
 const KEY = "caadam.scale_table";
 
 /** The bytes of a model with a metadata property set. */
-function withMetadata(content: Uint8Array, key: string, value: string): Uint8Array {
+function withMetadata(content: Uint8Array, key: string, value: string | undefined): Uint8Array {
   const source = memoryBytes(content);
   return concat(...patched(source, metadataEdits(source, key, value)));
 }
@@ -60,6 +60,13 @@ describe("a metadata property is set", () => {
     expect(withMetadata(content, KEY, "new")).toEqual(
       concat(parts.before, parts.after, parts.group, entry(KEY, "new")),
     );
+  });
+
+  it("or taken away", () => {
+    const content = modelBytes();
+    const twice = concat(content, entry(KEY, "a"), entry("k", "v"), entry(KEY, "b"));
+    expect(withMetadata(twice, KEY, undefined)).toEqual(concat(content, entry("k", "v")));
+    expect(withMetadata(content, KEY, undefined)).toEqual(content);
   });
 
   it("again and again without growing", () => {

@@ -34,11 +34,12 @@ const LARGEST_MODEL = 2 ** 31 - 1;
 
 /**
  * The edits that set a metadata property of a model (ModelProto.metadata_props): former entries of that key go, the new
- * one comes at the end of the file. Everything else, fields that we do not know included, stays byte for byte.
+ * one comes at the end of the file; without a value they just go. Everything else, fields that we do not know included, stays byte for byte.
  * @throws InputError when the result would exceed what a protobuf message can hold
  */
-export function metadataEdits(model: ByteSource, key: string, value: string): readonly Edit[] {
+export function metadataEdits(model: ByteSource, key: string, value: string | undefined): readonly Edit[] {
   const removed = metadataEntries(model, key).map(({ start, end }) => ({ start, end, bytes: new Uint8Array() }));
+  if (value === undefined) return removed;
   const edits = [...removed, { start: model.size, end: model.size, bytes: stringEntry(14, key, value) }];
   requireSize(model, edits);
   return edits;

@@ -16,6 +16,7 @@ import {
   type NumberColumn,
   type OneHotColumn,
   type Preprocessing,
+  PREPROCESSING,
   type TensorPreprocessing,
 } from "./preprocessing.js";
 
@@ -33,7 +34,8 @@ export interface FoldOptions {
  * An input of numbers keeps name and shape. One with a one-hot encoded column becomes an input for each of its columns,
  * called as the column ([batch, 1], numbers or strings), in order; a number is behind a name that the model has
  * already. A missing number is NaN and a missing text "" (where training filled them), and a category that training did
- * not know is 0 everywhere.
+ * not know is 0 everywhere. What the model's metadata say of preprocessing is gone: nothing is left to do to raw
+ * features.
  * @throws InputError for what the model does not have: an input, an output, a batch axis
  */
 export function foldPreprocessing(model: Model, preprocessing: Preprocessing, options: FoldOptions = {}): Model {
@@ -45,11 +47,12 @@ export function foldPreprocessing(model: Model, preprocessing: Preprocessing, op
     }
     return changes(target) ? [{ output, target }] : [];
   });
-  if (folded.length === 0 && scaled.length === 0) return model;
+  const raw = withoutPreprocessing(model);
+  if (folded.length === 0 && scaled.length === 0) return raw;
   const needed = Math.max(OLDEST, ...folded.map(opsetFor));
   const opset = model.opsetImports.get("") ?? workingOpset;
   const isUpgraded = opset < needed;
-  const start = inlineFunctions(isUpgraded ? upgradeOpset(model) : model);
+  const start = inlineFunctions(isUpgraded ? upgradeOpset(raw) : raw);
   const folding = new Folding(start.graph, start.label);
   for (const tensor of folded) folding.foldInput(tensor);
   for (const { output, target } of scaled) folding.scaleOutput(output, target);
@@ -66,6 +69,13 @@ export function foldPreprocessing(model: Model, preprocessing: Preprocessing, op
       ["", Math.max(needed, standard.opsetImports.get("") ?? workingOpset)],
     ]),
   };
+}
+
+/** Without what an earlier training did to its data, which would be done again. */
+function withoutPreprocessing(model: Model): Model {
+  if (!model.metadata.has(PREPROCESSING)) return model;
+  const metadata = new Map([...model.metadata].filter(([key]) => key !== PREPROCESSING));
+  return { ...model, source: undefined, externalFiles: [], metadata };
 }
 
 /** Broadcasting as it is now. */

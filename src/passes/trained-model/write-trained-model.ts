@@ -23,8 +23,8 @@ export interface TrainedValues {
 
 /** What else is written with them. */
 export interface TrainedModelOptions {
-  /** Entries of the model's metadata by key; others stay. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  /** Entries of the model's metadata by key; those that are undefined go, others stay. */
+  readonly metadata?: Readonly<Record<string, string | undefined>>;
   /**
    * Whether batch normalizations and dropouts stay in training mode, where the file has them so: to train it elsewhere.
    * By default they are written for inference.
