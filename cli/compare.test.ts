@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { float32Tensor, graphBuilder, modelOf } from "../src/graph/builder.js";
+import { encodeModel } from "../src/graph/encode-model.js";
 import type { ComparisonResult } from "../src/runtime/comparison/comparison.js";
 import { commandLine } from "./testing/command-line.js";
 import { csv, houses } from "./testing/data-files.js";
@@ -100,6 +102,36 @@ describe("compare", () => {
     );
   });
 
+  it("compares a metric of one of several outputs, and none that several have", async () => {
+    const g = graphBuilder("two");
+    const x = g.input("x", "float32", ["batch", 2]);
+    for (const name of ["p", "q"]) {
+      const weight = g.initializer(float32Tensor(`${name}.weight`, [2, 1], [0.5, -0.5]));
+      g.output(g.node("MatMul", [x, weight], {}, { outputs: [name] }), "float32", ["batch", 1]);
+    }
+    writeFileSync(path("two.onnx"), encodeModel(modelOf(g.graph())));
+    const table = Array.from({ length: 20 }, (_, row) => [row % 7, row % 3, (row % 7) - (row % 3), row % 5].join(","));
+    writeFileSync(path("two.csv"), `${["a,b,y,z", ...table].join("\n")}\n`);
+    const targets = ["--target", "p.target=y", "--target", "q.target=z", "--loss", "p=mse", "--loss", "q=mse"];
+    const training = ["--epochs", "2", "--seeds", "2", "--strategies", "depth", "--validation-split", "0.5"];
+    const two = ["compare", "two.onnx", "--data", "two.csv", ...targets, ...training, "--format", "json"];
+    const { stdout, stderr } = await run(...two, "--measure", "p.r2");
+    expect(stderr).toBe("");
+    const { measure, better, variants } = JSON.parse(stdout) as ComparisonResult;
+    expect([measure, better]).toEqual(["validation p.r2", "higher"]);
+    for (const { runs } of variants) {
+      for (const { value, history } of runs) expect(value).toBe(history.at(-1)?.metrics["p.r2"]);
+    }
+    await expectRefusal(
+      [...two, "--measure", "r2"],
+      /^error: --measure r2: is there of several outputs; choose one of p\.r2, q\.r2$/,
+    );
+    await expectRefusal(
+      [...two, "--measure", "p.accuracy"],
+      /^error: --measure p\.accuracy: cannot be compared; choose one of loss, p\.mae, p\.rmse, p\.r2, q\.mae, q\.rmse, q\.r2$/,
+    );
+  });
+
   it("tells of trainings that diverge, and goes on", async () => {
     const { status, stdout } = await run(
       ...given,
@@ -134,7 +166,10 @@ describe("compare", () => {
     const split = [...given, "--validation-split", "0.2"];
     await expectRefusal([...split, "--strategies", "additive,deep"], /^error: --strategies deep: is none of /);
     await expectRefusal([...split, "--conventions", "kera"], /^error: --conventions kera: is none of /);
-    await expectRefusal([...split, "--measure", "accuracy"], /^error: .*accuracy/);
+    await expectRefusal(
+      [...split, "--measure", "accuracy"],
+      /^error: --measure accuracy: cannot be compared; choose one of loss, mae, rmse, r2$/,
+    );
     await expectRefusal(
       [...split, "--test-split", "0.9"],
       /^error: --(validation|test)-split \S+: leaves none of the 60 examples/,

@@ -4,6 +4,8 @@ import { initialize } from "../../passes/initialization/initialize.js";
 import { optimizerKind } from "../../passes/optimizer/index.js";
 import { geometricMean, scalesOf } from "../../passes/scaling/scales.js";
 import { structureOf } from "../../passes/structure/structure.js";
+import { lossesOf } from "../../passes/training/contract.js";
+import { planTraining } from "../../passes/training/rewrite.js";
 import type { Dataset } from "../data/dataset.js";
 import { evaluate } from "../evaluate.js";
 import type { EpochEvent } from "../events.js";
@@ -13,6 +15,7 @@ import type { TrainOptions } from "../train-options.js";
 import type { Values } from "../training-state.js";
 import type { ComparedRun, CompareOptions, ComparisonData, ComparisonResult } from "./comparison.js";
 import { judged, type TrainedVariant } from "./judge.js";
+import { measureNamed } from "./measure.js";
 import { adam, type Variant } from "./variant.js";
 
 /** A mean scale this near to 1 makes no larger steps. */
@@ -21,13 +24,16 @@ const SAME_STEPS = 0.001;
 /**
  * Trains a model with Adam and with each variant, from the same initial weights and with the same batches, once for each
  * seed, and tells whether the differences are more than chance.
- * @throws InputError for what `train` refuses, for fewer than two seeds, for equal ones, and when it is interrupted
+ * @throws InputError for what `train` refuses, for a measure that there is not, for fewer than two seeds, for equal ones,
+ *   and when it is interrupted
  */
 export async function compare(model: Model, data: ComparisonData, options: CompareOptions): Promise<ComparisonResult> {
-  const { seeds = [0, 1, 2, 3, 4], measure = "loss", signal } = options;
+  const { seeds = [0, 1, 2, 3, 4], signal } = options;
   if (seeds.length < 2)
     throw new InputError("--seeds", "are too few to tell a difference from chance", "take two or more");
   if (new Set(seeds).size < seeds.length) throw new InputError("--seeds", "hold one twice, which tells nothing more");
+  const { loss } = planTraining(model, options, { gradient: false, evaluation: false });
+  const measure = measureNamed(options.measure ?? "loss", lossesOf(loss), options.metrics);
   const variants: readonly (TrainedVariant & { readonly runs: ComparedRun[] })[] = variantsOf(model, options).map(
     (variant) => ({ ...variant, runs: [] }),
   );
@@ -37,19 +43,26 @@ export async function compare(model: Model, data: ComparisonData, options: Compa
     for (const { variant, runs } of variants) {
       if (signal?.aborted === true) throw new InputError("comparison", "was interrupted");
       const place = { variant: variant.name, seed, run: ++run, runs: seeds.length * variants.length };
-      const { onEvent, ...common } = options;
+      const { onEvent, metrics: _metrics, ...common } = options;
       const training: TrainOptions = {
         ...common,
         ...variant.options,
         seed,
         ...(initial === undefined ? {} : { initial }),
-        metrics: measure === "loss" ? [] : [measure],
+        ...(measure.metrics === undefined ? {} : { metrics: measure.metrics }),
         onEvent: (event) => onEvent?.(event, place),
       };
-      runs.push(await compared(model, data, training, measure));
+      runs.push(await compared(model, data, training, measure.name));
     }
   }
-  return judged(variants, { seeds, measure, isOfTest: data.test !== undefined, targetLoss: options.targetLoss });
+  const { name, better } = measure;
+  return judged(variants, {
+    seeds,
+    measure: name,
+    better,
+    isOfTest: data.test !== undefined,
+    targetLoss: options.targetLoss,
+  });
 }
 
 /** Adam, the variants, and Adam with the mean step of each. */

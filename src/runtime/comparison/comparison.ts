@@ -15,7 +15,7 @@ export interface CompareOptions extends Omit<TrainOptions, "checkpoints" | "onEv
   readonly seeds?: readonly number[];
   /** Draw initial weights, for each seed its own; by default all start from the weights of the model. */
   readonly initialization?: Omit<InitializationOptions, "seed">;
-  /** What is compared: "loss" (default) or a metric. */
+  /** What is compared: "loss" (default), or a metric; of several outputs that have it, one's: "boxes.mae". */
   readonly measure?: string;
   /** A validation loss, and how soon each comes to it; by default the mean of what Adam's runs come to at best. */
   readonly targetLoss?: number;

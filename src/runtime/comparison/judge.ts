@@ -1,4 +1,3 @@
-import { metricNamed } from "../metrics/index.js";
 import { mean, sampleStandardDeviation } from "../statistics.js";
 import type { ComparedRun, ComparisonResult, TimeToTarget, VariantSummary } from "./comparison.js";
 import { differencesOf } from "./difference.js";
@@ -16,8 +15,9 @@ export interface TrainedVariant {
 /** What was measured, and how. */
 export interface Judged {
   readonly seeds: readonly number[];
-  /** "loss" or a metric. */
+  /** "loss", or a metric as it is reported. */
   readonly measure: string;
+  readonly better: ComparisonResult["better"];
   readonly isOfTest: boolean;
   readonly targetLoss: number | undefined;
 }
@@ -25,9 +25,8 @@ export interface Judged {
 /** What runs show. @param variants Adam first, all with the same seeds in the same order */
 export function judged(
   variants: readonly TrainedVariant[],
-  { seeds, measure, isOfTest, ...how }: Judged,
+  { seeds, measure, better, isOfTest, ...how }: Judged,
 ): ComparisonResult {
-  const better = metricNamed(measure)?.better ?? "lower";
   const [adam, ...others] = variants;
   const targetLoss = how.targetLoss ?? mean((adam?.runs ?? []).map(bestLoss).filter(Number.isFinite));
   const chosen = others.filter(({ largerStepsOf }) => largerStepsOf === undefined);

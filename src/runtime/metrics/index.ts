@@ -41,6 +41,12 @@ export function fittingMetrics(loss: ContractLoss): readonly string[] {
   return [...metrics].flatMap(([name, metric]) => (fits(metric, loss) ? [name] : []));
 }
 
+/** Whether there is such a metric, "top-3" and the like too, and it fits a loss. */
+export function isFittingMetric(name: string, loss: ContractLoss): boolean {
+  const metric = metricNamed(name);
+  return metric !== undefined && fits(metric, loss);
+}
+
 /**
  * Metrics by their names, each once.
  * @throws InputError for a name that there is not, and for a metric that does not fit the loss
@@ -68,7 +74,7 @@ function chosen(name: string, loss: ContractLoss): Metric {
 }
 
 /** "top-3" and the like are not in the list. */
-export function metricNamed(name: string): Metric | undefined {
+function metricNamed(name: string): Metric | undefined {
   const k = /^top-(?<k>[1-9]\d{0,8})$/u.exec(name)?.groups?.["k"];
   return k === undefined ? metrics.get(name) : topK(Number(k));
 }

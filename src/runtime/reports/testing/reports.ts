@@ -47,7 +47,8 @@ export function comparisonOf(values: Readonly<Record<string, readonly number[]>>
     return { variant: { name, options: {} }, meanScale: Number(scale ?? 1), ...steps, runs };
   });
   const seeds = (variants[0]?.runs ?? []).map(({ seed }) => seed);
-  return judged(variants, { seeds, measure, isOfTest: false, targetLoss: undefined });
+  const better = measure === "loss" ? "lower" : "higher";
+  return judged(variants, { seeds, measure, better, isOfTest: false, targetLoss: undefined });
 }
 
 /** One for reports. */
