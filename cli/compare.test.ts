@@ -102,6 +102,42 @@ describe("compare", () => {
     );
   });
 
+  it("measures and monitors the metrics that train does, or those that are asked for", async () => {
+    const short = [...given, "--validation-split", "0.2", "--strategies", "depth", "--format", "json"];
+    const measured = async (...more: readonly string[]) => {
+      const { stdout, stderr } = await run(...short, ...more);
+      expect(stderr).toBe("");
+      const [variant] = (JSON.parse(stdout) as ComparisonResult).variants;
+      return Object.keys(variant?.runs[0]?.history[0]?.metrics ?? {});
+    };
+    expect(await measured("--early-stopping", "3", "--monitor", "mae")).toEqual(["mae", "r2"]);
+    const named = ["--metrics", "rmse", "--measure", "mae", "--schedule", "plateau:monitor=rmse"];
+    expect(await measured(...named)).toEqual(["rmse", "mae"]);
+  });
+
+  it("trains all variants with the numbers of Adam that are given", async () => {
+    const short = [...given, "--validation-split", "0.2", "--strategies", "depth", "--format", "json"];
+    const losses = async (...more: readonly string[]) => {
+      const { stdout, stderr } = await run(...short, ...more);
+      expect(stderr).toBe("");
+      return (JSON.parse(stdout) as ComparisonResult).variants.map(({ mean }) => mean);
+    };
+    const plain = await losses();
+    for (const more of [
+      ["--weight-decay", "100", "--without-decay", "*bias"],
+      ["--ema", "0.99"],
+      ["--epsilon", "1"],
+    ]) {
+      for (const [index, loss] of (await losses(...more)).entries()) expect(loss).not.toBe(plain[index]);
+    }
+    const adam = ["--beta1", "0", "--beta2", "0", "--clip-global-norm", "0.1", "--amsgrad"];
+    expect(await losses(...adam, "--epsilon-placement", "torch")).not.toEqual(plain);
+    await expectRefusal(
+      [...short, "--clip-norm", "1", "--clip-value", "1"],
+      /^error: --clip-norm: does not go with --clip-value; choose one$/,
+    );
+  });
+
   it("compares a metric of one of several outputs, and none that several have", async () => {
     const g = graphBuilder("two");
     const x = g.input("x", "float32", ["batch", 2]);
@@ -179,10 +215,12 @@ describe("compare", () => {
       /^error: none\/report\.html: cannot be written: no such file or folder$/,
     );
     await expectRefusal([...split, "--report", "houses.csv"], /^error: --report houses\.csv: would overwrite the data/);
-    await expectRefusal(
-      split.map((word) => (word === "3" ? "1" : word)),
-      /^error: --seeds 1: is out of range: it takes a whole number from 2$/,
-    );
+    for (const seeds of ["1"]) {
+      await expectRefusal(
+        split.map((word, index) => (split[index - 1] === "--seeds" ? seeds : word)),
+        /^error: --seeds \d+: is out of range: it takes a whole number from 2$/,
+      );
+    }
     expect(existsSync(path("none"))).toBe(false);
   });
 });

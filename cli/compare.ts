@@ -22,12 +22,12 @@ import {
 import { comparisonTable } from "./comparison-report.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { Interrupted, interruptible } from "./interrupt.js";
-import { file, globs, number, summaries } from "./options.js";
+import { adamOptions, file, type GivenAdam, givenAdamOptions, globs, number, summaries } from "./options.js";
 import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 import { type GivenTraining, givenTrainingOptions, trainingOptions } from "./training-options.js";
 
-interface CompareCommandOptions extends CommonOptions, GivenData, GivenTraining {
+interface CompareCommandOptions extends CommonOptions, GivenData, GivenTraining, GivenAdam {
   readonly model: string;
   readonly strategies: string;
   readonly conventions: string;
@@ -54,6 +54,7 @@ export const compareCommand: CommandModule<CommonOptions, CompareCommandOptions>
       .options({
         ...dataOptions,
         ...trainingOptions,
+        ...adamOptions,
         strategies: {
           type: "string",
           requiresArg: true,
@@ -87,7 +88,7 @@ export const compareCommand: CommandModule<CommonOptions, CompareCommandOptions>
           type: "string",
           requiresArg: true,
           default: "loss",
-          describe: "What is compared: loss, or a metric",
+          describe: "What is compared: loss, or a metric; of several outputs that have it, one's, as boxes.mae",
         },
         "target-loss": {
           ...number("target-loss", "The validation loss to come to"),
@@ -122,7 +123,7 @@ async function compareModel(options: CompareCommandOptions, terminal: Terminal):
     const data = [...options.data, ...options.target, ...options["validation-data"], ...options["test-data"]];
     requireOutputFile("--report", reportPath, { "the model": [path], "the data": data });
   }
-  const training = { ...givenTrainingOptions(options), shuffle: !options["no-shuffle"] };
+  const training = { ...givenTrainingOptions(options), ...givenAdamOptions(options), shuffle: !options["no-shuffle"] };
   const chosen = {
     strategies: chosenFrom("--strategies", options.strategies, [
       ...strategies.keys(),

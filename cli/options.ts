@@ -73,16 +73,13 @@ export function givenScaleOptions({ strategy, gamma, convention, normalize }: Gi
   };
 }
 
-/** The optimizer with its numbers, as people say it. */
-export interface GivenOptimizer {
-  readonly optimizer: OptimizerName;
+/** The numbers of Adam and of what is made of it, as people say them; but for the first five, those of all optimizers. */
+export interface GivenAdam {
   readonly beta1: number | undefined;
   readonly beta2: number | undefined;
   readonly epsilon: number | undefined;
   readonly "epsilon-placement": OptimizerOptions["epsilonPlacement"];
   readonly amsgrad: boolean;
-  readonly momentum: number | undefined;
-  readonly nesterov: boolean;
   readonly "weight-decay": number | undefined;
   readonly "without-decay": readonly string[];
   readonly "clip-value": number | undefined;
@@ -91,11 +88,17 @@ export interface GivenOptimizer {
   readonly ema: number | undefined;
 }
 
+/** The optimizer with its numbers, as people say it. */
+export interface GivenOptimizer extends GivenAdam {
+  readonly optimizer: OptimizerName;
+  readonly momentum: number | undefined;
+  readonly nesterov: boolean;
+}
+
 const ofAdam = "caadam, adam, adamw";
 
-/** The options of {@link GivenOptimizer}. */
-export const optimizerOptions = {
-  optimizer: { choices: [...optimizers.keys()], default: "caadam" as const, describe: summaries(optimizers) },
+/** The options of {@link GivenAdam}. */
+export const adamOptions = {
   beta1: {
     ...number("beta1", `${ofAdam}: how slowly the mean of gradients moves, from 0 to 1`),
     defaultDescription: "0.9",
@@ -111,11 +114,6 @@ export const optimizerOptions = {
     describe: `${ofAdam}: epsilon before (keras) or after (torch) the bias of the second moment is corrected`,
   },
   amsgrad: { type: "boolean", default: false, describe: `${ofAdam}: divide by the greatest second moment so far` },
-  momentum: {
-    ...number("momentum", "sgd: how much of the last step goes into the next, from 0 to 1"),
-    defaultDescription: "0",
-  },
-  nesterov: { type: "boolean", default: false, describe: "sgd: look ahead, with --momentum" },
   "weight-decay": {
     ...number("weight-decay", "What weights lose at each step, times the learning rate"),
     defaultDescription: "0; 0.01 of adamw",
@@ -130,28 +128,42 @@ export const optimizerOptions = {
   ema: number("ema", "Also keep an average of the weights that moves with this momentum, from 0 to 1, such as 0.99"),
 } as const;
 
+/** The options of {@link GivenOptimizer}. */
+export const optimizerOptions = {
+  optimizer: { choices: [...optimizers.keys()], default: "caadam" as const, describe: summaries(optimizers) },
+  ...adamOptions,
+  momentum: {
+    ...number("momentum", "sgd: how much of the last step goes into the next, from 0 to 1"),
+    defaultDescription: "0",
+  },
+  nesterov: { type: "boolean", default: false, describe: "sgd: look ahead, with --momentum" },
+} as const;
+
 /** The options that were given, as the library takes them. @throws InputError for two ways of clipping */
-export function givenOptimizerOptions(given: GivenOptimizer): OptimizerOptions {
-  const { optimizer, beta1, beta2, epsilon, amsgrad, momentum, nesterov, ema } = given;
+export function givenAdamOptions(given: GivenAdam): OptimizerOptions {
+  const { beta1, beta2, epsilon, amsgrad, ema } = given;
   const { "epsilon-placement": epsilonPlacement, "weight-decay": weightDecay, "without-decay": withoutDecay } = given;
   const clip = givenClip(given);
   return {
-    optimizer,
     amsgrad,
-    nesterov,
     withoutDecay,
     ...(beta1 === undefined ? {} : { beta1 }),
     ...(beta2 === undefined ? {} : { beta2 }),
     ...(epsilon === undefined ? {} : { epsilon }),
     ...(epsilonPlacement === undefined ? {} : { epsilonPlacement }),
-    ...(momentum === undefined ? {} : { momentum }),
     ...(weightDecay === undefined ? {} : { weightDecay }),
     ...(clip === undefined ? {} : { clip }),
     ...(ema === undefined ? {} : { averageMomentum: ema }),
   };
 }
 
-function givenClip(given: GivenOptimizer): GradientClip | undefined {
+/** The same of any optimizer. */
+export function givenOptimizerOptions(given: GivenOptimizer): OptimizerOptions {
+  const { optimizer, momentum, nesterov } = given;
+  return { ...givenAdamOptions(given), optimizer, nesterov, ...(momentum === undefined ? {} : { momentum }) };
+}
+
+function givenClip(given: GivenAdam): GradientClip | undefined {
   const [clip, second] = (["value", "norm", "global-norm"] as const).flatMap((by): readonly GradientClip[] => {
     const limit = given[`clip-${by}`];
     return limit === undefined ? [] : [{ by, limit }];
