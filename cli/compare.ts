@@ -44,6 +44,9 @@ interface CompareCommandOptions extends CommonOptions, GivenData, GivenTraining,
   readonly report: string | undefined;
 }
 
+/** So many tell what there is to tell. */
+const MOST_SEEDS = 1000;
+
 /** `caadam-onnx compare`: Adam against CaAdam. */
 export const compareCommand: CommandModule<CommonOptions, CompareCommandOptions> = {
   command: "compare <model>",
@@ -116,8 +119,8 @@ export const compareCommand: CommandModule<CommonOptions, CompareCommandOptions>
 
 async function compareModel(options: CompareCommandOptions, terminal: Terminal): Promise<void> {
   const { model: path, gamma, normalized, measure, init, seeds: count = 5, report: reportPath } = options;
-  if (!Number.isSafeInteger(count) || count < 2) {
-    throw new InputError(`--seeds ${count}`, "is out of range: it takes a whole number from 2");
+  if (!Number.isSafeInteger(count) || count < 2 || count > MOST_SEEDS) {
+    throw new InputError(`--seeds ${count}`, `is out of range: it takes a whole number from 2 to ${MOST_SEEDS}`);
   }
   if (reportPath !== undefined) {
     const data = [...options.data, ...options.target, ...options["validation-data"], ...options["test-data"]];
