@@ -149,34 +149,12 @@ export function readPreprocessing(json: unknown, where: string): Preprocessing {
 
 /** The classes of a target that was made of labels, in the order of their numbers; undefined for other targets. */
 export function classesOf(preprocessing: Preprocessing, target: string): readonly (string | number)[] | undefined {
-  const [column] = targetOf(preprocessing, target)?.columns ?? [];
+  const [column] = preprocessing.tensors.find(({ name, role }) => role === "target" && name === target)?.columns ?? [];
   return column?.kind === "class" ? column.classes : undefined;
-}
-
-/** How a target was standardized: (x − subtract) / divide for each of its numbers, in order. */
-export interface TargetScale {
-  readonly subtract: readonly number[];
-  readonly divide: readonly number[];
-}
-
-/** How a target was standardized; undefined where it stands as it is in the data. */
-export function targetScaleOf(preprocessing: Preprocessing, target: string): TargetScale | undefined {
-  const columns = targetOf(preprocessing, target)?.columns ?? [];
-  const scales = columns.flatMap((column) => (column.kind === "number" || column.kind === "array" ? [column] : []));
-  const scale = {
-    subtract: scales.flatMap(({ subtract }) => subtract),
-    divide: scales.flatMap(({ divide }) => divide),
-  };
-  const isChanged = scale.subtract.some((number) => number !== 0) || scale.divide.some((number) => number !== 1);
-  return isChanged ? scale : undefined;
 }
 
 /** How many elements a column gives; of an array, undefined. */
 export function widthOf(column: ColumnPreprocessing): number | undefined {
   if (column.kind === "array") return undefined;
   return column.kind === "one-hot" ? column.categories.length : 1;
-}
-
-function targetOf({ tensors }: Preprocessing, target: string): TensorPreprocessing | undefined {
-  return tensors.find(({ name, role }) => role === "target" && name === target);
 }

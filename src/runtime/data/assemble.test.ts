@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { classesOf, readPreprocessing, targetScaleOf } from "../../passes/preprocessing/preprocessing.js";
+import { classesOf, readPreprocessing } from "../../passes/preprocessing/preprocessing.js";
 import { applyPreprocessing, assemble } from "./assemble.js";
 import type { Batch, Dataset } from "./dataset.js";
 import type { DataDescription } from "./description.js";
@@ -107,7 +107,9 @@ describe("standardization", () => {
     ]);
     expect(await values(data.training, "x")).toEqual([-1.5, 0, -0.5, 0, -0.5, 0, -0.5, 0, 0, 0, 0, 0, 1, 0, 2, 0]);
     expect(await values(data.validation, "x")).toEqual([497.5, 2, 997.5, 4]);
-    expect(targetScaleOf(data.preprocessing, "target")).toEqual({ subtract: [3.5], divide: [Math.sqrt(5.25)] });
+    expect(data.preprocessing.tensors[1]?.columns).toEqual([
+      { kind: "number", column: "y", file: 0, subtract: 3.5, divide: Math.sqrt(5.25) },
+    ]);
   });
 
   test("makes the mean 0 and the deviation 1, also far from 0", async () => {
