@@ -1,6 +1,7 @@
 import { Tensor } from "onnxruntime-node";
 import { graphBuilder, int64Tensor, modelOf } from "../graph/builder.js";
 import type { Graph } from "../graph/model.js";
+import { elementCount } from "../graph/tensor.js";
 import { BLOCKED_DOMAIN } from "../passes/blocked/blocks.js";
 import { inBlocks } from "../passes/blocked/in-blocks.js";
 import { openSession, type Tensors } from "./session.js";
@@ -43,7 +44,7 @@ async function isRight(size: number): Promise<boolean> {
   const builder = graphBuilder("each kind of operator");
   const feeds: Record<string, Tensor> = {};
   const input = (name: string, shape: readonly number[]) => {
-    const numbers = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => {
+    const numbers = Float32Array.from({ length: elementCount(shape) }, (_, index) => {
       return 0.1 + ((index * 7919) % 101) / 101;
     });
     feeds[name] = new Tensor("float32", numbers, shape);

@@ -1,13 +1,11 @@
 import { InputError } from "../graph/errors.js";
+import { IGNORED_CLASS } from "../passes/loss/loss.js";
 import type { ContractLoss } from "../passes/training/contract.js";
 import type { Batch } from "./data/dataset.js";
 
-/** PyTorch's number for targets that do not count. */
-const IGNORED = -100n;
-
 /** The class number of targets that do not count. */
 export function ignoredClass({ ignoreIndex }: ContractLoss): bigint {
-  return ignoreIndex === undefined ? IGNORED : BigInt(ignoreIndex);
+  return BigInt(ignoreIndex ?? IGNORED_CLASS);
 }
 
 /** Whether the targets of a loss may be class numbers, one in the place of a prediction for each class. */

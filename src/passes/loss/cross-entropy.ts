@@ -4,6 +4,7 @@ import type { Operators } from "../../graph/operators.js";
 import { givenLogProbabilities, kindBySoftmax, logProbabilities } from "./fusion.js";
 import {
   classAxisOf,
+  IGNORED_CLASS,
   knownShape,
   likePrediction,
   type LossContext,
@@ -13,9 +14,6 @@ import {
   type TargetType,
   withoutAxis,
 } from "./loss.js";
-
-/** PyTorch's number for targets that do not count. */
-const IGNORED = -100;
 
 /** One class number for each example, or for each position of it. @throws InputError for a single class */
 function classNumbers(prediction: Value, options: LossOptions): TargetType {
@@ -68,7 +66,7 @@ export const negativeLogLikelihood: LossHead = {
 };
 
 function lossOfClass({ g, prediction, target, options }: LossContext, logarithms: Value, axis: number): Value {
-  const { ignoreIndex = IGNORED, labelSmoothing = 0, classWeights, reduction = "mean" } = options;
+  const { ignoreIndex = IGNORED_CLASS, labelSmoothing = 0, classWeights, reduction = "mean" } = options;
   const counts = g.not(g.equal(target, ignoreIndex));
   // Targets that do not count name any class that exists.
   const classes = g.where(counts, target, 0);
@@ -141,6 +139,6 @@ function accuracy({ g, prediction, target, options }: LossContext): Readonly<Rec
   const isProbabilities = options.labels === "probabilities";
   const hits = g.cast(g.equal(classOf(prediction), isProbabilities ? classOf(target) : target), prediction.dataType);
   if (isProbabilities) return { accuracy: reduced(g, hits, {}) };
-  const counts = g.cast(g.not(g.equal(target, options.ignoreIndex ?? IGNORED)), prediction.dataType);
+  const counts = g.cast(g.not(g.equal(target, options.ignoreIndex ?? IGNORED_CLASS)), prediction.dataType);
   return { accuracy: reduced(g, hits, {}, counts) };
 }

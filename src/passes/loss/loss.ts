@@ -19,6 +19,9 @@ export type LossName =
 /** How the losses of all elements or examples become the loss. */
 export type Reduction = "mean" | "sum" | "none";
 
+/** PyTorch's number for targets that do not count. */
+export const IGNORED_CLASS = -100;
+
 /** What a loss can be told; each says which options it knows. */
 export interface LossOptions {
   /** By default mean. Weighted losses are divided by the sum of their weights, as in PyTorch. */

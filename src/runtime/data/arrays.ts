@@ -1,5 +1,6 @@
 import { InputError } from "../../graph/errors.js";
 import { formatShape } from "../../graph/shapes/shape-math.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import { type HostTensor, tensorOver } from "../host-tensor.js";
 import type { Batch, Dataset, Field } from "./dataset.js";
@@ -80,7 +81,7 @@ type Take = (examples: Uint32Array) => HostTensor;
 function takeFrom(tensor: HostTensor): Take {
   const { type, data } = tensor;
   const [, ...shape] = tensor.dims;
-  const size = shape.reduce((product, extent) => product * extent, 1);
+  const size = elementCount(shape);
   if (type === "string") {
     return (examples) => {
       const texts: string[] = [];
@@ -132,7 +133,7 @@ function copyBytes(source: Uint8Array, target: Uint8Array, rows: Uint32Array, le
 function tensorOf(name: string, array: ArrayInput): HostTensor {
   if (isNested(array)) return tensorOfLists(name, array);
   const dims = array.dims ?? [array.data.length];
-  const elements = dims.reduce((product, extent) => product * extent, 1);
+  const elements = elementCount(dims);
   if (!dims.every((extent) => Number.isInteger(extent) && extent >= 0) || elements !== array.data.length) {
     throw new InputError(`"${name}"`, `has ${array.data.length} values, which do not make ${formatShape(dims)}`);
   }
@@ -182,7 +183,7 @@ function converted(name: string, tensor: HostTensor, type: NumberType): HostTens
     const [least, most] = range;
     const wrong = numbers.findIndex((number) => !(number >= least && number <= most && Number.isInteger(number)));
     if (wrong >= 0) {
-      const size = tensor.dims.slice(1).reduce((product, extent) => product * extent, 1);
+      const size = elementCount(tensor.dims.slice(1));
       const where = `"${name}", example ${Math.floor(wrong / size)}`;
       throw new InputError(where, `holds ${numbers[wrong]}, and the model takes whole numbers (${type})`);
     }

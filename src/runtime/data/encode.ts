@@ -1,3 +1,4 @@
+import { elementCount } from "../../graph/tensor.js";
 import type { ArrayColumn, ClassColumn, OneHotColumn } from "../../passes/preprocessing/preprocessing.js";
 import type { HostTensor } from "../host-tensor.js";
 import { type BoundColumn, type BoundInput, placesOfTexts } from "./bound.js";
@@ -180,9 +181,9 @@ function placeReader(
 }
 
 function arrayEncoder({ name, type, shape }: BoundNumbers, { file, stored }: BoundColumn, step: ArrayColumn): Encoder {
-  const size = shape.reduce((product, extent) => product * extent, 1);
+  const size = elementCount(shape);
   const after = step.axis === undefined ? shape : shape.slice(step.axis + 1);
-  const inner = after.reduce((product, extent) => product * extent, 1);
+  const inner = elementCount(after);
   const isPlain = step.subtract.every((number) => number === 0) && step.divide.every((number) => number === 1);
   const subtract = Float64Array.from(step.subtract);
   const divide = Float64Array.from(step.divide);

@@ -1,5 +1,6 @@
 import { InputError } from "../../graph/errors.js";
 import { formatShape } from "../../graph/shapes/shape-math.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { FedInput } from "./choose-columns.js";
 
 /**
@@ -12,9 +13,9 @@ export function shapeOfArray(input: FedInput): readonly number[] {
   const given = fed?.column.shape ?? [];
   const wanted = withoutBatch(input);
   if (wanted === undefined || fits(given, wanted)) return given;
-  const elements = product(given);
+  const elements = elementCount(given);
   if (isKnown(wanted)) {
-    if (product(wanted) === elements) return wanted;
+    if (elementCount(wanted) === elements) return wanted;
   } else {
     // Axes of extent 1 may be there or not: the others must be the same.
     const rest = given.filter((extent) => extent !== 1);
@@ -44,15 +45,15 @@ export function shapeOfNumbers(input: FedInput, width: number, made: string): re
   const wanted = withoutBatch(input);
   if (wanted === undefined) return [width];
   if (isKnown(wanted)) {
-    if (product(wanted) === width) return wanted;
+    if (elementCount(wanted) === width) return wanted;
   } else if (wanted.filter((extent) => typeof extent === "string").length === 1) {
     // One free extent takes what the others leave.
-    const known = product(wanted.filter((extent) => typeof extent === "number"));
+    const known = elementCount(wanted.filter((extent) => typeof extent === "number"));
     if (known > 0 && width % known === 0) {
       return wanted.map((extent) => (typeof extent === "number" ? extent : width / known));
     }
   }
-  const takes = isKnown(wanted) ? count(product(wanted)) : formatShape(wanted);
+  const takes = isKnown(wanted) ? count(elementCount(wanted)) : formatShape(wanted);
   const option = input.role === "target" ? "--target" : "--features";
   throw new InputError(
     `${input.role} "${input.name}"`,
@@ -79,10 +80,6 @@ function fits(given: readonly number[], wanted: readonly (number | string)[]): b
 
 function isKnown(shape: readonly (number | string)[]): shape is readonly number[] {
   return shape.every((extent) => typeof extent === "number");
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((result, extent) => result * extent, 1);
 }
 
 function count(numbers: number): string {

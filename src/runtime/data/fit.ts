@@ -1,4 +1,5 @@
 import { firstNames, InputError } from "../../graph/errors.js";
+import { IGNORED_CLASS } from "../../passes/loss/loss.js";
 import {
   type ColumnPreprocessing,
   type Preprocessing,
@@ -12,9 +13,6 @@ import { arrayFitter, type Fitter, numbersFitter, statisticsAxis, valuesFitter }
 import { integerRange } from "./host-array.js";
 import { scan, storedColumn } from "./scan.js";
 import type { Store } from "./store.js";
-
-/** PyTorch's number for targets that do not count. */
-const IGNORED = -100;
 
 /** Which rows are for what. */
 export interface FittedRows {
@@ -190,7 +188,7 @@ function divisorOf({ role, type }: FedInput, { divideBy = 1 }: DataDescription):
   return role === "feature" && integerRange(type) === undefined ? divideBy : 1;
 }
 
-function classNumbers({ role, name }: FedInput, { classes, ignoreIndex = IGNORED }: DataDescription) {
+function classNumbers({ role, name }: FedInput, { classes, ignoreIndex = IGNORED_CLASS }: DataDescription) {
   const count = role === "target" ? classes?.[name] : undefined;
   return count === undefined ? {} : { classes: count, ignoreIndex };
 }

@@ -1,4 +1,5 @@
 import { InputError } from "../../graph/errors.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { FileColumn } from "./choose-columns.js";
 import { type Block, elementsOf, readCodes, readScalars, type StoredColumn } from "./records.js";
 import { addStretch, medianOf, Moments } from "./statistics.js";
@@ -55,7 +56,7 @@ export function statisticsAxis(shape: readonly number[]): StatisticsAxis {
   return {
     axis,
     count: axis === undefined ? 1 : (shape[axis] ?? 1),
-    inner: after.reduce((product, extent) => product * extent, 1),
+    inner: elementCount(after),
   };
 }
 

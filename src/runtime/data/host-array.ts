@@ -1,3 +1,4 @@
+import { elementCount } from "../../graph/tensor.js";
 import type { HostTensor, HostType } from "../host-tensor.js";
 
 /** Types of tensors that numbers are written to. */
@@ -29,7 +30,7 @@ export function integerRange(type: NumberType | "string"): readonly [number, num
 
 /** A tensor of zeros. */
 export function newTensor(type: NumberType, dims: readonly number[]): HostTensor<NumberType> {
-  const length = dims.reduce((product, extent) => product * extent, 1);
+  const length = elementCount(dims);
   switch (type) {
     case "float32":
       return { type, dims, data: new Float32Array(length) };

@@ -1,3 +1,4 @@
+import { elementCount } from "../../graph/tensor.js";
 import type { SourceColumn } from "./source.js";
 
 /**
@@ -34,7 +35,7 @@ export function recordLayout(columns: readonly SourceColumn[]): RecordLayout {
     name,
     kind: kind === "int64" ? ("float64" as const) : kind,
     shape,
-    size: shape.reduce((product, extent) => product * extent, 1),
+    size: elementCount(shape),
   }));
   const places = new Map<string, number>();
   let end = 0;

@@ -1,10 +1,8 @@
 import { InputError } from "../../graph/errors.js";
+import { IGNORED_CLASS } from "../../passes/loss/loss.js";
 import type { HostTensor } from "../host-tensor.js";
 import { columnsOf, numbersOf, refuseUnlike } from "./columns.js";
 import type { MetricContext } from "./metric.js";
-
-/** PyTorch's number for targets that do not count. */
-const IGNORED = -100;
 
 /** @param scores one for each class; reused for the next example */
 type VisitClasses = (scores: Float64Array, target: number) => void;
@@ -25,7 +23,7 @@ export function forEachClassified(
   const targets = numbersOf(target);
   const isNumbered = targets.length === rows;
   if (!isNumbered && targets.length !== rows * columns) refuseUnlike(prediction, target);
-  const ignored = context.loss.ignoreIndex ?? IGNORED;
+  const ignored = context.loss.ignoreIndex ?? IGNORED_CLASS;
   const row = new Float64Array(columns);
   const readRow = (from: ArrayLike<number>, index: number) => {
     for (let column = 0; column < columns; column++) row[column] = from[indexOf(index, column)] ?? 0;

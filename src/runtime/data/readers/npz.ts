@@ -1,5 +1,6 @@
 import * as yauzl from "yauzl";
 import { InputError } from "../../../graph/errors.js";
+import { elementCount } from "../../../graph/tensor.js";
 import { chooseColumns, distinctNames } from "./choose-columns.js";
 import type { StoredBytes } from "./data-file.js";
 import { npyArray } from "./npy.js";
@@ -34,7 +35,7 @@ export const npzFormat: DataFormat = {
     for (const entry of chooseColumns(path, entries, options.columns)) {
       const where = `${path}, array "${entry.name}"`;
       const array = await npyArray(bytesOf(path, entry, where), entry.name, where);
-      const length = array.column.shape.reduce((product, axis) => product * axis, array.rows * array.type.size);
+      const length = array.rows * elementCount(array.column.shape) * array.type.size;
       if (array.start + length !== entry.size) {
         throw new InputError(
           where,

@@ -1,4 +1,5 @@
 import { InputError } from "../../../graph/errors.js";
+import { elementCount } from "../../../graph/tensor.js";
 import type { Source, SourceColumn, SourceValues } from "../source.js";
 import { type ByteReader, byteReader } from "./byte-reader.js";
 import { mostBytes, readBytes, type StoredBytes, streamBytes } from "./data-file.js";
@@ -45,7 +46,7 @@ export function checkedShape(
   if (rows === undefined) throw new InputError(where, "is a single value, it has no rows");
   if (rows === 0) throw new InputError(where, "has no rows");
   if (row.includes(0)) throw new InputError(where, `has rows without values: its shape is [${shape.join(", ")}]`);
-  const rowBytes = row.reduce((product, length) => product * length, type.size);
+  const rowBytes = elementCount(row) * type.size;
   const needed = start + rows * rowBytes;
   const most = mostBytes(stored);
   if (needed > most) {
@@ -220,7 +221,7 @@ async function fromMemory(array: StoredArray): Promise<(offset: number, length: 
 /** Where in a row-major row the elements are that come one after the other when the first axis varies fastest. */
 function rowMajorPositions(shape: readonly number[]): Uint32Array {
   let positions = Uint32Array.of(0);
-  let stride = shape.reduce((product, length) => product * length, 1);
+  let stride = elementCount(shape);
   for (const length of shape) {
     stride /= length;
     const longer = new Uint32Array(positions.length * length);
@@ -244,7 +245,7 @@ function openReader({ stored, where }: StoredArray): ByteReader {
 }
 
 function elementsOf(array: StoredArray): number {
-  return array.column.shape.reduce((product, length) => product * length, 1);
+  return elementCount(array.column.shape);
 }
 
 function rowBytesOf(array: StoredArray): number {
