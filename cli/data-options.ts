@@ -59,7 +59,7 @@ export interface GivenData extends GivenSources {
   readonly "one-hot": string | undefined;
   readonly "unknown-categories": "error" | "zeros";
   readonly "divide-by": number | undefined;
-  readonly missing: "error" | "drop" | "mean" | "median";
+  readonly missing: "error" | "drop" | "mean" | "median" | "keep";
   readonly "number-labels": boolean;
 }
 
@@ -104,9 +104,10 @@ export const dataOptions = {
   },
   "divide-by": number("divide-by", "Divide features that are not standardized, as by 255 for images"),
   missing: {
-    choices: ["error", "drop", "mean", "median"] as const,
+    choices: ["error", "drop", "mean", "median", "keep"] as const,
     default: "error" as const,
-    describe: "What becomes of examples with missing values; mean and median are of the training examples",
+    describe:
+      "What becomes of examples with missing values; mean and median are of the training examples; keep leaves them to the model, as NaN or empty text",
   },
   "number-labels": {
     type: "boolean",

@@ -249,6 +249,25 @@ describe("train", () => {
     }
   });
 
+  it("makes a model that fills missing values itself, which evaluate leaves to it on request", async () => {
+    const data = ["--data", "houses.csv", "--format", "json", "--loss", "mse", "--target", "price"];
+    const training = ["--validation-data", "houses.csv", "--one-hot", "color", "--missing", "median", "--epochs", "2"];
+    const gaps = rows.map((cells, row) => (row % 10 === 7 ? cells.with(1, "") : cells));
+    writeFileSync(path("gaps.csv"), csv(gaps));
+    for (const file of ["houses.csv", "gaps.csv"]) {
+      const named = [...data, ...training].map((word) => (word === "houses.csv" ? file : word));
+      const trained = await run("train", "mlp.onnx", ...named, "--fold-preprocessing", "-o", "fills.onnx");
+      const evaluation = ["evaluate", "fills.onnx", ...data.with(1, file)];
+      await expectRefusal(evaluation, /, column "area": is missing /);
+      const { stdout, stderr } = await run(...evaluation, "--missing", "keep");
+      expect(stderr).toBe("");
+      const { validationLoss } = JSON.parse(trained.stdout) as { validationLoss: number };
+      const { examples, loss } = JSON.parse(stdout) as { examples: number; loss: number };
+      expect(examples).toBe(60);
+      expect(loss / validationLoss).toBeCloseTo(1, 5);
+    }
+  });
+
   it("learns from images with their labels in another file, as MNIST ships", async () => {
     const random = randomNumbers(3);
     const labels = Array.from({ length: 40 }, () => Math.floor(random() * 3));

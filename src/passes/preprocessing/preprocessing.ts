@@ -11,8 +11,8 @@ export const PREPROCESSING = "caadam.preprocessing";
 export interface Preprocessing {
   readonly format: "caadam-preprocessing";
   readonly version: 1;
-  /** What becomes of examples that lack a value which nothing fills. */
-  readonly missing: "error" | "drop";
+  /** What becomes of examples that lack a value which nothing fills; of features it may be kept. */
+  readonly missing: "error" | "drop" | "keep";
   /** Features and targets of the training graph. */
   readonly tensors: readonly TensorPreprocessing[];
 }
@@ -123,7 +123,7 @@ const columnSchema = z.discriminatedUnion("kind", [
 const schema: z.ZodType<Preprocessing> = z.object({
   format: z.literal("caadam-preprocessing"),
   version: z.literal(1),
-  missing: z.enum(["error", "drop"]),
+  missing: z.enum(["error", "drop", "keep"]),
   tensors: z.array(
     z.object({
       name: z.string(),

@@ -250,6 +250,28 @@ describe("missing values", () => {
     expect(await values(data.training, "x")).toEqual([1, 0, 1, fill, 0, 1, 3, 0, 1, 8, 1, 0]);
   });
 
+  test("are kept for models that deal with them, also in other files, but for targets and whole numbers", async () => {
+    const data = await assemble(inputs, [source], { target: "y", oneHot: true, missing: "keep" });
+    expect(data.dropped).toBe(0);
+    expect(await values(data.training, "x")).toEqual([1, 0, 1, NaN, 0, 1, 3, 0, 0, 8, 1, 0]);
+    const other = memorySource("o.csv", { a: numbers(undefined), city: texts("o"), y: numbers(1) });
+    const again = await applyPreprocessing(data.preprocessing, inputs, [other]);
+    expect(await values(again.dataset, "x")).toEqual([NaN, 1, 0]);
+    const text = [feature("city", ["batch", 1], "string"), feature("a", ["batch", 1], "float64"), target(["batch", 1])];
+    const named = { features: { city: "city", a: "a" }, target: "y", missing: "keep" } as const;
+    const apart = await assemble(text, [source], named);
+    expect((await all(apart.training))["city"]?.data).toEqual(["r", "r", "", "o"]);
+    expect(await values(apart.training, "a")).toEqual([1, NaN, 3, 8]);
+    for (const [type, lacking] of [
+      ["float32", { a: numbers(1, 2), y: numbers(1, undefined) }],
+      ["int64", { a: numbers(1, undefined), y: numbers(1, 2) }],
+    ] as const) {
+      const one = [feature("x", ["batch", 1], type), target(["batch", 1])];
+      const made = assemble(one, [memorySource("d.csv", lacking)], { target: "y", missing: "keep" });
+      await expect(made).rejects.toThrow(/^d\.csv, row 3, column "[ay]": is missing /);
+    }
+  });
+
   test("count as what they are filled with when columns are standardized", async () => {
     const one = memorySource("d.csv", { a: numbers(1, undefined, 3, 8), y: numbers(1, 2, 3, 4) });
     const narrow = [feature("x", ["batch", 1], "float64"), target(["batch", 1])];

@@ -6,7 +6,7 @@ import { boundInputs } from "./bound.js";
 import { chooseColumns, type FedInput, fedInput, type FileColumn } from "./choose-columns.js";
 import type { Dataset } from "./dataset.js";
 import type { DataDescription } from "./description.js";
-import { fitPreprocessing, isFilled } from "./fit.js";
+import { fitPreprocessing, isFilled, takesMissing } from "./fit.js";
 import { usableRows } from "./missing.js";
 import type { Source } from "./source.js";
 import { split, type SplitOptions } from "./split.js";
@@ -53,7 +53,8 @@ export async function assemble(
     const { stores, label } = await keeper.keep(sources, fed);
     const usable = usableRows(fed, stores, {
       isDropped: description.missing === "drop",
-      isFilled: (input, column) => isFilled(input, column, description),
+      isFilled: (input, column) =>
+        description.missing === "keep" ? takesMissing(input) : isFilled(input, column, description),
       remedy: "choose",
     });
     const dropped = (stores[0]?.rows ?? 0) - usable.length;
@@ -137,11 +138,12 @@ async function preprocessed(
   const { stores, label } = await keeper.keep(sources, fed);
   const usable = usableRows(fed, stores, {
     isDropped: preprocessing.missing === "drop",
-    isFilled: ({ name, role }, { column }) =>
+    isFilled: (input, { column }) =>
+      (preprocessing.missing === "keep" && takesMissing(input)) ||
       preprocessing.tensors.some(
         (tensor) =>
-          tensor.name === name &&
-          tensor.role === role &&
+          tensor.name === input.name &&
+          tensor.role === input.role &&
           tensor.columns.some((step) => step.column === column.name && "fill" in step && step.fill !== undefined),
       ),
     remedy: "train with",

@@ -30,9 +30,10 @@ export interface DataDescription {
   readonly divideBy?: number;
   /**
    * What becomes of missing values: an error (default), examples without them, or the training examples' mean or
-   * median in their place (of categories the most frequent one). Targets and arrays are never filled.
+   * median in their place (of categories the most frequent one). Targets and arrays are never filled. Or they are kept,
+   * for models that deal with them: NaN for inputs of real numbers, "" for those of text, 0 for each category.
    */
-  readonly missing?: "error" | "drop" | "mean" | "median";
+  readonly missing?: "error" | "drop" | "mean" | "median" | "keep";
   /** Targets that are numbers: class numbers or values as they are (default), or labels to number in sorted order. */
   readonly labels?: "as-is" | "sorted";
   /** How many classes the model knows, by target. */

@@ -56,7 +56,7 @@ export function fitPreprocessing(
   return {
     format: "caadam-preprocessing",
     version: 1,
-    missing: description.missing === "drop" ? "drop" : "error",
+    missing: description.missing === "drop" || description.missing === "keep" ? description.missing : "error",
     tensors: learners.map(({ input, columns }) =>
       tensorOf(
         input,
@@ -77,6 +77,11 @@ export function isFilled({ role, type }: FedInput, { column }: FileColumn, descr
   )
     return false;
   return integerRange(type) === undefined || isOneHot(column.name, column.kind === "text", description);
+}
+
+/** Whether an input has something to be fed with where a value is missing: NaN or an empty text. */
+export function takesMissing({ role, type }: FedInput): boolean {
+  return role === "feature" && (type === "string" || integerRange(type) === undefined);
 }
 
 /** What a column becomes, once all examples have been added. */

@@ -10,7 +10,7 @@ import type { Store } from "./store.js";
 export interface MissingPolicy {
   /** Whether examples are left out that lack what is not filled. */
   readonly isDropped: boolean;
-  /** Whether a column's missing values are filled. */
+  /** Whether a column's missing values are filled, or are to stay. */
   readonly isFilled: (input: FedInput, column: FileColumn) => boolean;
   /** How another policy is had, for messages. */
   readonly remedy: "choose" | "train with";
