@@ -1,5 +1,7 @@
+import { InputError } from "../graph/errors.js";
 import type { RewriteOptions } from "../passes/training/rewrite.js";
 import type { BatchStream, Dataset } from "./data/dataset.js";
+import { nearestName } from "./data/readers/choose-columns.js";
 import type { EarlyStoppingOptions } from "./early-stopping.js";
 import type { TrainingEvent } from "./events.js";
 import type { HostTensor } from "./host-tensor.js";
@@ -55,4 +57,54 @@ export interface TrainOptions extends Omit<RewriteOptions, "emit">, SessionOptio
   readonly signal?: AbortSignal;
   /** Called with everything that happens. */
   readonly onEvent?: (event: TrainingEvent) => void;
+}
+
+/** Every option, so that a misspelt one is not taken for none. */
+const optionNames: Readonly<Record<keyof TrainOptions, true>> = {
+  accumulate: true,
+  amsgrad: true,
+  averageMomentum: true,
+  batchSize: true,
+  beta1: true,
+  beta2: true,
+  checkpoints: true,
+  clip: true,
+  convention: true,
+  earlyStopping: true,
+  epochs: true,
+  epsilon: true,
+  epsilonPlacement: true,
+  freeze: true,
+  freezeBatchNorm: true,
+  gamma: true,
+  gradientNorms: true,
+  initial: true,
+  learningRate: true,
+  loss: true,
+  metrics: true,
+  momentum: true,
+  nesterov: true,
+  noDropout: true,
+  normalize: true,
+  onEvent: true,
+  optimizer: true,
+  pack: true,
+  schedule: true,
+  seed: true,
+  shuffle: true,
+  signal: true,
+  strategy: true,
+  threads: true,
+  train: true,
+  weightDecay: true,
+  withoutDecay: true,
+};
+
+/** @throws InputError for an option that there is not: programs in JavaScript may misspell one */
+export function refuseUnknownOptions(options: TrainOptions): void {
+  const names = Object.keys(optionNames);
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const near = nearestName(names, unknown);
+  throw new InputError(`option "${unknown}"`, "is none of training", near && `is "${near}" meant?`);
 }

@@ -17,6 +17,7 @@ import {
   trained,
 } from "./testing/small-trainings.js";
 import { train } from "./train.js";
+import type { TrainOptions } from "./train-options.js";
 
 const model = dense([4, 6, 1]);
 const mse = { loss: { name: "mse" } } as const;
@@ -39,6 +40,15 @@ function watched(dataset: Dataset): { readonly dataset: Dataset; readonly read: 
     },
   };
 }
+
+it.each([
+  [{ batch_size: 4 }, /^option "batch_size": is none of training; is "batchSize" meant\?$/],
+  [{ epoch: 1 }, /^option "epoch": is none of training; is "epochs" meant\?$/],
+  [{ withLargerSteps: true }, /^option "withLargerSteps": is none of training$/],
+])("refuses %j, which would do nothing", (more, message) => {
+  const options: TrainOptions = { ...mse, ...more };
+  expect(() => train(model, data, options)).toThrow(message);
+});
 
 describe("the same seed", () => {
   const all = { ...mse, epochs: 3, batchSize: 5, averageMomentum: 0.9, seed: 7 } as const;

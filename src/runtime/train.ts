@@ -1,6 +1,6 @@
 import type { Model } from "../graph/model.js";
 import type { TrainingEvent } from "./events.js";
-import type { TrainingData, TrainOptions } from "./train-options.js";
+import { refuseUnknownOptions, type TrainingData, type TrainOptions } from "./train-options.js";
 import { Training } from "./training.js";
 import type { TrainingResult } from "./training-result.js";
 
@@ -18,8 +18,15 @@ export interface TrainingRun extends AsyncIterable<TrainingEvent> {
  * Trains a model on the stock ONNX Runtime: `await train(model, data, options).result()` for what it comes to, `for await
  * (const event of train(model, data, options))` to look on; both in turn for both. Nothing happens before one of them.
  * Same seed, same machine: same weights, bit for bit.
+ * @throws InputError at once for an option that there is not
  */
 export function train(model: Model, data: TrainingData, options: TrainOptions): TrainingRun {
+  refuseUnknownOptions(options);
+  return trainingRun(model, data, options);
+}
+
+/** {@link train} with options among which are others. */
+export function trainingRun(model: Model, data: TrainingData, options: TrainOptions): TrainingRun {
   const training = new Training(model, data, options);
   const events = training.events();
   const finish = async () => {

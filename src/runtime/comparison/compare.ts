@@ -10,7 +10,7 @@ import type { Dataset } from "../data/dataset.js";
 import { evaluate } from "../evaluate.js";
 import type { EpochEvent } from "../events.js";
 import { NotFiniteError } from "../not-finite-error.js";
-import { train } from "../train.js";
+import { trainingRun } from "../train.js";
 import type { TrainOptions } from "../train-options.js";
 import type { Values } from "../training-state.js";
 import type { ComparedRun, CompareOptions, ComparisonData, ComparisonResult } from "./comparison.js";
@@ -104,7 +104,7 @@ async function compared(
   const { seed = 0 } = options;
   const seconds = () => (performance.now() - start) / 1000;
   try {
-    const { history, values, step, restoredEpoch, reason } = await train(model, data, options).result();
+    const { history, values, step, restoredEpoch, reason } = await trainingRun(model, data, options).result();
     if (reason === "aborted") throw new InputError("comparison", "was interrupted");
     const kept = history.find(({ epoch }) => epoch === restoredEpoch) ?? history.at(-1);
     const taken = seconds();
