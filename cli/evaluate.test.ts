@@ -69,5 +69,9 @@ describe("evaluate", () => {
       ["evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse", "--metrics", "accuracy"],
       /^error: --metrics accuracy: does not fit/,
     );
+    await expectRefusal(
+      [...given, "--data", "houses.csv", "--reduction", "none"],
+      /^error: --reduction none: gives a loss of shape \[batch, 1\], and what is trained or measured is one number; use mean/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 import { InputError } from "../graph/errors.js";
 import type { Model } from "../graph/model.js";
 import { lossesOf } from "../passes/training/contract.js";
+import { requireOneNumber } from "../passes/training/losses.js";
 import { planTraining, type RewriteOptions } from "../passes/training/rewrite.js";
 import { evaluateBatch, openCall } from "./call.js";
 import type { Dataset } from "./data/dataset.js";
@@ -29,6 +30,8 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   const plan = planTraining(model, options, { gradient: false, evaluation: true });
   const { evaluation } = plan;
   if (evaluation === undefined) throw new Error("an evaluation was planned");
+  const loss = evaluation.contract.outputs.find(({ role }) => role === "loss");
+  if (loss !== undefined) requireOneNumber(loss);
   if (data.count === 0) throw new InputError("data", "have no examples to evaluate");
   const losses = lossesOf(plan.loss);
   const measures = measuresOf(losses, options.metrics);

@@ -1,12 +1,11 @@
-import { Emitter, type Value } from "../../graph/emitter.js";
+import { Emitter } from "../../graph/emitter.js";
 import { InputError } from "../../graph/errors.js";
 import type { Graph } from "../../graph/model.js";
 import { Operators } from "../../graph/operators.js";
-import { formatShape } from "../../graph/shapes/shape-math.js";
 import { differentiate } from "../gradient/differentiate.js";
 import { type Artifact, artifactOf, inputPorts, type Port } from "./artifact.js";
 import { emitForward, type ParameterType } from "./forward.js";
-import { emitLosses, type EmittedLoss, type LossSpecification } from "./losses.js";
+import { emitLosses, type EmittedLoss, type LossSpecification, requireOneNumber } from "./losses.js";
 import type { TrainingMode } from "./training-mode.js";
 
 /** Batches of one size, for a runtime that has convolutions in blocks of channels. */
@@ -45,7 +44,7 @@ export function gradientArtifact(
   });
   const loss = emitter.scoped("loss", () => emitLosses(specifications, graph, forward, emitter));
   const g = new Operators(emitter);
-  requireScalar(loss.value);
+  requireOneNumber(loss.value);
   const towards = [...forward.parameters];
   const gradients = differentiate(g, {
     seeds: [{ value: loss.value, gradient: g.onesLike(loss.value) }],
@@ -76,14 +75,4 @@ export function gradientArtifact(
   ];
   const names = new Set(reached.map(({ name }) => name));
   return { ...artifactOf("gradient", emitter, inputPorts(forward, loss, names), outputs), loss, reached: names };
-}
-
-function requireScalar({ shape }: Value): void {
-  if (shape?.every((extent) => extent === 1) === false) {
-    throw new InputError(
-      "--reduction none",
-      `gives a loss of shape ${formatShape(shape)}, and gradients are those of one number`,
-      "use mean or sum",
-    );
-  }
 }

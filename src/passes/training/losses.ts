@@ -2,10 +2,11 @@ import type { Emitter, Value } from "../../graph/emitter.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { InputError } from "../../graph/errors.js";
 import type { Graph } from "../../graph/model.js";
+import { formatShape } from "../../graph/shapes/shape-math.js";
 import { Operators } from "../../graph/operators.js";
 import { losses as lossHeads } from "../loss/index.js";
 import { classAxisOf, type LossHead, type LossName, type LossOptions } from "../loss/loss.js";
-import type { ContractLoss } from "./contract.js";
+import type { ContractLoss, ContractTensor } from "./contract.js";
 import type { Forward } from "./forward.js";
 
 /** What to train for: a loss on an output of the model, or an output that is the loss. */
@@ -123,6 +124,16 @@ function lossOnOutput(
       ...(kind === undefined ? {} : { predictions: kind }),
     },
   };
+}
+
+/**
+ * Only a graph that is written for others may give a loss for each example.
+ * @throws InputError for a loss of several numbers, which has no gradient and no mean over batches
+ */
+export function requireOneNumber({ shape }: { readonly shape?: ContractTensor["shape"] | undefined }): void {
+  if (shape?.every((extent) => extent === 1) !== false) return;
+  const what = `gives a loss of shape ${formatShape(shape)}, and what is trained or measured is one number`;
+  throw new InputError("--reduction none", what, "use mean or sum");
 }
 
 function classesOf(prediction: Value, target: Value, options: LossOptions): Pick<ContractLoss, "classes"> {
