@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeModel } from "../src/graph/encode-model.js";
+import { ofFour } from "../src/runtime/testing/small-trainings.js";
 import { commandLine } from "./testing/command-line.js";
 import { csv, houses } from "./testing/data-files.js";
 
@@ -54,6 +56,26 @@ describe("evaluate", () => {
     expect(one.stderr).toBe(
       "warning: --standardize: the model says itself what to do\nleft out 4 examples with missing values\n",
     );
+  });
+
+  it("says how many examples it measured, where a model takes batches of one size alone", async () => {
+    writeFileSync(path("four.onnx"), encodeModel(ofFour()));
+    writeFileSync(
+      path("four.csv"),
+      csv(
+        Array.from({ length: 11 }, (_, row) => ["1", "2", "3", "4", String(row)]),
+        "a,b,c,d,y",
+      ),
+    );
+    const given = ["evaluate", "four.onnx", "--data", "four.csv", "--target", "y", "--loss", "mse"];
+    const { stdout, stderr } = await run(...given);
+    expect(stdout).toMatch(/^examples +8\nloss +\d/);
+    expect(stderr).toBe("warning: the last 3 examples of the data fill no batch of 4 and are left out\n");
+    await expectRefusal(
+      [...given, "--batch-size", "10"],
+      /^error: --batch-size 10: does not fit a model that takes batches of 4/,
+    );
+    await expectRefusal([...given, "--batch-size", "0"], /^error: --batch-size 0: is out of range/);
   });
 
   it("refuses in one line what cannot be measured", async () => {

@@ -56,19 +56,16 @@ async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal
   const model = readModel(path);
   const data = await examplesFor(model, options, terminal);
   try {
-    const { loss, metrics: measured } = await evaluate(model, data.dataset, {
+    const { warnings, ...measured } = await evaluate(model, data.dataset, {
       loss: lossSpecifications(options),
       ...(named === undefined ? {} : { metrics: namesIn(named) }),
       ...(batchSize === undefined ? {} : { batchSize }),
       ...(threads === undefined ? {} : { threads }),
     });
     if (data.dropped > 0) terminal.message("note", `left out ${data.dropped} examples with missing values`);
-    const all = { examples: data.dataset.count, loss, ...measured };
-    terminal.out(
-      format === "json"
-        ? `${JSON.stringify({ examples: data.dataset.count, loss, metrics: measured })}\n`
-        : metricTable(all),
-    );
+    for (const warning of warnings) terminal.message("warning", warning);
+    const { examples, loss, metrics: values } = measured;
+    terminal.out(format === "json" ? `${JSON.stringify(measured)}\n` : metricTable({ examples, loss, ...values }));
   } finally {
     data.close();
   }

@@ -149,7 +149,7 @@ export { randomOf, type Random } from "./runtime/data/random.js";
 export { openSource, type DataFormatName, type SourceOptions } from "./runtime/data/readers/index.js";
 export type { Source, SourceChunk, SourceColumn, SourceValues } from "./runtime/data/source.js";
 export type { EarlyStoppingOptions } from "./runtime/early-stopping.js";
-export { evaluate, type EvaluateOptions } from "./runtime/evaluate.js";
+export { evaluate, type Evaluated, type EvaluateOptions } from "./runtime/evaluate.js";
 export type * from "./runtime/events.js";
 export type { HostTensor, HostType } from "./runtime/host-tensor.js";
 export { chooseMetrics, metrics } from "./runtime/metrics/index.js";

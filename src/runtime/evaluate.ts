@@ -3,18 +3,18 @@ import type { Model } from "../graph/model.js";
 import { lossesOf } from "../passes/training/contract.js";
 import { requireOneNumber } from "../passes/training/losses.js";
 import { planTraining, type RewriteOptions } from "../passes/training/rewrite.js";
+import { batchingOf, leftOut } from "./batching.js";
 import { evaluateBatch, openCall } from "./call.js";
-import type { Dataset } from "./data/dataset.js";
+import type { Batch, Dataset } from "./data/dataset.js";
 import type { HostTensor } from "./host-tensor.js";
 import { initialValues } from "./initial-values.js";
 import { blockedArtifact, channelBlockFor } from "./blocked-artifacts.js";
 import { runtimeTensor, Session, type SessionOptions } from "./session.js";
-import { fixedBatch } from "./training-settings.js";
 import { type Measured, measuresOf, validate } from "./validate.js";
 
 /** How to evaluate. */
 export interface EvaluateOptions extends Pick<RewriteOptions, "loss" | "freezeBatchNorm">, SessionOptions {
-  /** Examples in a batch; default 256, where the model takes any number. */
+  /** Examples in a batch; default 256, or what the model takes alone. */
   readonly batchSize?: number;
   /** Names of metrics; default those of the loss. */
   readonly metrics?: readonly string[];
@@ -22,11 +22,18 @@ export interface EvaluateOptions extends Pick<RewriteOptions, "loss" | "freezeBa
   readonly values?: ReadonlyMap<string, HostTensor>;
 }
 
+/** What was measured, and what there is to say of it. */
+export interface Evaluated extends Measured {
+  /** Each one line, for the person who asked. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * The loss and metrics of a model over all examples of a dataset; nothing is dropped, and running statistics are used.
- * @throws InputError for a loss, metrics or data that do not fit the model
+ * The loss and metrics of a model over all examples of a dataset, but for a rest that a model of batches of one size
+ * alone does not take; nothing is dropped, and running statistics are used.
+ * @throws InputError for a loss, metrics, a batch size or data that do not fit the model
  */
-export async function evaluate(model: Model, data: Dataset, options: EvaluateOptions): Promise<Measured> {
+export async function evaluate(model: Model, data: Dataset, options: EvaluateOptions): Promise<Evaluated> {
   const plan = planTraining(model, options, { gradient: false, evaluation: true });
   const { evaluation } = plan;
   if (evaluation === undefined) throw new Error("an evaluation was planned");
@@ -35,7 +42,7 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   if (data.count === 0) throw new InputError("data", "have no examples to evaluate");
   const losses = lossesOf(plan.loss);
   const measures = measuresOf(losses, options.metrics);
-  const fixed = fixedBatch(evaluation.contract);
+  const batching = batchingOf(evaluation.contract, options.batchSize, { "the data": data.count }, 256);
   const values = initialValues(model, plan, options.values);
   const call = await openCall(
     blockedArtifact(evaluation, await channelBlockFor(evaluation)),
@@ -51,9 +58,10 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
     return value === undefined ? [] : [[name, runtimeTensor(value)] as const];
   });
   const fed = Object.fromEntries(buffers);
-  const batching = { batchSize: fixed ?? options.batchSize ?? 256, isFixed: fixed !== undefined };
   try {
-    return await validate(data, (batch, outputs) => evaluateBatch(call, fed, batch, outputs), measures, batching);
+    const run = (batch: Batch, outputs: ReadonlySet<string>) => evaluateBatch(call, fed, batch, outputs);
+    const measured = await validate(data, run, measures, batching);
+    return { ...measured, warnings: leftOut(data.count, batching, "the data") };
   } finally {
     await call.session.close();
   }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
-import { drawn, classes, dense, numbers, refusalOf, trained } from "./testing/small-trainings.js";
+import { classes, dense, numbers, ofFour, refusalOf, trained } from "./testing/small-trainings.js";
 import type { TrainingData, TrainOptions } from "./train-options.js";
 
 const model = dense([4, 6, 1]);
@@ -126,14 +125,3 @@ describe("a model that takes batches of one size alone", () => {
     );
   });
 });
-
-/** A model with a weight for each of 4 examples, so that it takes as many. */
-function ofFour() {
-  const builder = graphBuilder("of four");
-  const x = builder.input("x", "float32", [4, 4]);
-  const place = builder.initializer(float32Tensor("place", [4, 4], drawn(16)));
-  const weight = builder.initializer(float32Tensor("w", [4, 1], drawn(4)));
-  builder.node("MatMul", [builder.node("Mul", [x, place]), weight], {}, { outputs: ["y"] });
-  builder.output("y", "float32", [4, 1]);
-  return modelOf(builder.graph());
-}

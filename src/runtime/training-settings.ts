@@ -5,17 +5,18 @@ import { externalWeights } from "../graph/external-weights.js";
 import { standardModel } from "../graph/standard-model.js";
 import { optimizerKind } from "../passes/optimizer/index.js";
 import type { Artifact } from "../passes/training/artifact.js";
-import { type ContractArtifact, type ContractTensor, lossesOf } from "../passes/training/contract.js";
+import { type ContractArtifact, lossesOf } from "../passes/training/contract.js";
 import type { TrainingPlan } from "../passes/training/rewrite.js";
 import { batchCount, isDataset } from "./batches.js";
+import { type Batching, batchingOf, examplesOf, leftOut } from "./batching.js";
 import { checkData } from "./check-data.js";
-import { checkBatchSize } from "./data/split.js";
 import { type EarlyStoppingOptions, refuseUnfitStopping } from "./early-stopping.js";
 import type { Fingerprint } from "./fingerprint.js";
 import { startSchedule } from "./schedules/learning-rates.js";
 import type { ScheduleContext, ScheduleSpecification } from "./schedules/schedule.js";
 import type { TrainingData, TrainOptions } from "./train-options.js";
 import { type Measures, measuresOf } from "./validate.js";
+import { requireWhole } from "./whole-number.js";
 
 /** The options of a training, with everything decided that they leave open. */
 export interface TrainingSettings {
@@ -37,7 +38,7 @@ export interface TrainingSettings {
   readonly scheduleContext: ScheduleContext;
   readonly stopping: EarlyStoppingOptions & { readonly monitor: string; readonly restoreBest: boolean };
   readonly measures: Measures;
-  readonly evaluation: { readonly batchSize: number; readonly isFixed: boolean };
+  readonly evaluation: Batching;
   readonly fingerprint: Fingerprint;
   /** What checkpoints keep besides, for people and other programs. */
   readonly kept: Readonly<Record<string, string>>;
@@ -66,9 +67,8 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
       "is out of range: it takes a finite number that is not negative",
     );
   }
-  const fixed = fixedBatch(contract);
-  const batchSize = batchSizeOf(data, options.batchSize, fixed);
-  const isFixed = fixed !== undefined;
+  const evaluation = batchingFor(data, options.batchSize, contract);
+  const { batchSize, isFixed } = evaluation;
   const batches = batchCount(data.training, batchSize, isFixed);
   const stepsPerEpoch = batches === null ? null : Math.ceil(batches / accumulate);
   const losses = lossesOf(plan.loss);
@@ -107,7 +107,7 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
       restoreBest: options.earlyStopping !== undefined && (options.earlyStopping.restoreBest ?? true),
     },
     measures,
-    evaluation: { batchSize, isFixed },
+    evaluation,
     fingerprint: {
       ...(sha256 === null ? {} : { model: sha256 }),
       "set of parameters": plan.parameters.map(({ name, shape }) => [name, ...shape]),
@@ -133,21 +133,8 @@ export function trainingSettings(plan: TrainingPlan, data: TrainingData, options
       scale_table: JSON.stringify(plan.table),
       ...(data.description === undefined ? {} : { data: JSON.stringify(data.description) }),
     },
-    warnings: warningsOf(data, options, batchSize, isFixed),
+    warnings: warningsOf(data, options, evaluation),
   };
-}
-
-/** The only size of batches that a model takes; undefined where it takes any. */
-export function fixedBatch(contract: ContractArtifact): number | undefined {
-  const extents = examplesOf(contract).map(({ shape }) => shape?.[0]);
-  const [first] = extents;
-  return typeof first === "number" && extents.every((extent) => extent === first) ? first : undefined;
-}
-
-/** The inputs whose first axis has the examples: targets, where there are any. */
-function examplesOf({ inputs }: ContractArtifact): readonly ContractTensor[] {
-  const targets = inputs.filter(({ role }) => role === "target");
-  return targets.length > 0 ? targets : inputs.filter(({ role }) => role === "feature");
 }
 
 function spansTraining({ name, steps, epochs }: ScheduleSpecification): boolean {
@@ -163,33 +150,27 @@ function hashOf({ graph }: Artifact): string {
   return hash.digest("hex");
 }
 
-function batchSizeOf(data: TrainingData, wanted: number | undefined, fixed: number | undefined): number {
-  if (wanted !== undefined) requireWhole("--batch-size", wanted, 1);
-  if (fixed !== undefined && wanted !== undefined && wanted !== fixed) {
-    const remedy = "leave --batch-size out, add batches up with --accumulate, or export the model with a dynamic batch";
-    throw new InputError(`--batch-size ${wanted}`, `does not fit a model that takes batches of ${fixed} alone`, remedy);
+function batchingFor({ training, validation }: TrainingData, wanted: number | undefined, contract: ContractArtifact) {
+  const examples = isDataset(training) ? training.count : undefined;
+  const sets = { "the training data": examples, "the validation data": validation?.count };
+  const batching = batchingOf(contract, wanted, sets, Math.max(Math.min(32, examples ?? 32), 1));
+  const { batchSize } = batching;
+  if (examples !== undefined && examples > 0 && batchSize > examples) {
+    const many = examples === 1 ? "1 example" : `${examples} examples`;
+    throw new InputError(
+      `--batch-size ${batchSize}`,
+      `is more than the ${many} for training`,
+      `take ${examples} or less`,
+    );
   }
-  for (const [label, set] of Object.entries({ training: data.training, validation: data.validation })) {
-    if (fixed === undefined || set === undefined || !isDataset(set) || set.count >= fixed) continue;
-    const remedy = "give more, or export the model with a dynamic batch";
-    throw new InputError(`the ${label} data`, `fill no batch of ${fixed}, which the model takes alone`, remedy);
-  }
-  if (!isDataset(data.training)) return wanted ?? fixed ?? 32;
-  const size = wanted ?? fixed ?? Math.max(Math.min(32, data.training.count), 1);
-  if (data.training.count > 0) checkBatchSize(size, data.training.count);
-  return size;
+  return batching;
 }
 
 function warningsOf(
   data: TrainingData,
   { metrics = [], earlyStopping, schedule }: TrainOptions,
-  batchSize: number,
-  isFixed: boolean,
+  batching: Batching,
 ): readonly string[] {
-  const rest = (set: { readonly count: number } | undefined, what: string) => {
-    const left = isFixed && set !== undefined ? set.count % batchSize : 0;
-    return left === 0 ? [] : [`the last ${left} examples of ${what} fill no batch of ${batchSize} and are left out`];
-  };
   const training = isDataset(data.training) ? data.training : undefined;
   const unmeasured =
     metrics.length > 0 && data.validation === undefined
@@ -205,7 +186,12 @@ function warningsOf(
           `${watching.join(" and ")} ${watching.length > 1 ? "look" : "looks"} at the training loss, as there are no validation examples`,
         ]
       : [];
-  return [...rest(training, "each epoch"), ...rest(data.validation, "the validation"), ...unmeasured, ...unseen];
+  return [
+    ...leftOut(training?.count ?? 0, batching, "each epoch"),
+    ...leftOut(data.validation?.count ?? 0, batching, "the validation"),
+    ...unmeasured,
+    ...unseen,
+  ];
 }
 
 /** Whether less or more of a monitored number is better. @throws InputError for one that is not measured */
@@ -217,10 +203,4 @@ function betterOf(monitor: string, { metrics }: Measures): "min" | "max" {
     throw new InputError(`monitor ${monitor}`, "is not measured", `what can be monitored is ${known}`);
   }
   return metric.metric.better === "higher" ? "max" : "min";
-}
-
-function requireWhole(option: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new InputError(`${option} ${value}`, `is out of range: it takes a whole number from ${least}`);
-  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { float32Tensor, graphBuilder, modelOf } from "../graph/builder.js";
 import { evaluate } from "./evaluate.js";
 import { datasetFrom } from "./data/arrays.js";
-import { classes, dense, drawn, normalizing, numbers, refusalOf, trained } from "./testing/small-trainings.js";
+import { classes, dense, drawn, normalizing, numbers, ofFour, refusalOf, trained } from "./testing/small-trainings.js";
 
 /** Two outputs of x [batch, 4]: "size" [batch, 1] and "kind" [batch, 3]. */
 function twoHeads() {
@@ -33,6 +33,28 @@ describe("a validation", () => {
       expect(Object.keys(metrics)).toEqual(["accuracy", "f1", "auc", "top-2"]);
       for (const [name, value] of Object.entries(metrics)) expect(value).toBeCloseTo(last?.metrics[name] ?? NaN, 5);
     }
+  });
+
+  it("takes batches as training does: of whole numbers of examples, and of the size that a model takes alone", async () => {
+    const loss = { name: "mse" } as const;
+    const measured = (count: number, batchSize?: number, model = ofFour()) =>
+      evaluate(model, numbers(count), { loss, ...(batchSize !== undefined && { batchSize }) });
+    for (const size of [0, -1, 1.5, NaN]) {
+      expect(await refusalOf(measured(6, size, dense([4, 1])))).toMatch(/^--batch-size \S+: is out of range: it takes/);
+    }
+    expect(await refusalOf(measured(8, 3))).toMatch(
+      /^--batch-size 3: does not fit a model that takes batches of 4 alone/,
+    );
+    expect(await refusalOf(measured(3))).toMatch(
+      /^the data: fill no batch of 4, which the model takes alone; give more/,
+    );
+    const part = await measured(11, 4);
+    const { warnings, ...whole } = await measured(8);
+    expect(part).toEqual({
+      ...whole,
+      warnings: ["the last 3 examples of the data fill no batch of 4 and are left out"],
+    });
+    expect([whole.examples, warnings]).toEqual([8, []]);
   });
 
   it("measures what people look at where nothing is said, and nothing where they want that", async () => {

@@ -2,6 +2,7 @@ import type { ContractLoss } from "../passes/training/contract.js";
 import type { Evaluation } from "./call.js";
 import type { Batch, Dataset } from "./data/dataset.js";
 import { inOrder } from "./batches.js";
+import type { Batching } from "./batching.js";
 import { type CountOf, lossCount } from "./loss-count.js";
 import { chooseMetrics, defaultMetrics, fittingMetrics } from "./metrics/index.js";
 import type { Measurement, Metric } from "./metrics/metric.js";
@@ -27,7 +28,9 @@ export interface NamedMetric {
 
 /** What was measured. */
 export interface Measured {
-  /** The mean over all examples, of classes over all that count. */
+  /** How many examples were. */
+  readonly examples: number;
+  /** The mean over them, of classes over all that count. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
 }
@@ -56,16 +59,16 @@ export function measuresOf(losses: readonly ContractLoss[], names: readonly stri
   return { isMean, countOf: isMean ? lossCount(losses) : ({ examples }) => examples, metrics };
 }
 
-/** Measures all examples of a dataset, batch by batch in their order. */
+/** Measures the examples of a dataset, batch by batch in their order: all that fill batches as the model takes them. */
 export async function validate(
   data: Dataset,
   evaluate: (batch: Batch, outputs: ReadonlySet<string>) => Promise<Evaluation>,
   { isMean, countOf, metrics }: Measures,
-  { batchSize, isFixed }: { readonly batchSize: number; readonly isFixed: boolean },
+  { batchSize, isFixed }: Batching,
 ): Promise<Measured> {
   const running = metrics.map((named) => ({ ...named, measurement: measurementOf(named) }));
   const outputs = new Set(metrics.map(({ loss }) => loss.output));
-  let [sum, count] = [0, 0];
+  let [sum, count, examples] = [0, 0, 0];
   for await (const counted of inOrder(data, batchSize, isFixed)) {
     const { batch } = counted;
     const { loss, predictions } = await evaluate(batch, outputs);
@@ -73,12 +76,14 @@ export async function validate(
     // The loss of a batch in which nothing counts is no number.
     if (own > 0) sum += isMean ? loss * own : loss;
     count += own;
+    examples += counted.examples;
     for (const { loss: of, target, measurement } of running) {
       const [prediction, wanted] = [predictions.get(of.output), batch[target]];
       if (prediction !== undefined && wanted !== undefined) measurement.add(prediction, wanted);
     }
   }
   return {
+    examples,
     loss: sum / count,
     metrics: Object.fromEntries(running.map(({ name, measurement }) => [name, measurement.value()])),
   };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { refusal } from "../../graph/testing/input-error.js";
-import { checkBatchSize, split } from "./split.js";
+import { split } from "./split.js";
 
 describe("splits", () => {
   test("are disjoint and complete", () => {
@@ -51,13 +51,5 @@ describe("splits", () => {
     );
     expect(refusal(() => split(10, { validation: -0.5 }, "d.csv"))).toContain("neither a share between 0 and 1");
     expect(refusal(() => split(10, { test: 1.5 }, "d.csv"))).toContain("--test-split 1.5");
-  });
-
-  test("must fill a batch", () => {
-    expect(refusal(() => checkBatchSize(128, 100))).toBe(
-      "--batch-size 128: is more than the 100 examples for training; take 100 or less",
-    );
-    expect(refusal(() => checkBatchSize(0, 100))).toContain("is no whole number from 1");
-    expect(() => checkBatchSize(100, 100)).not.toThrow();
   });
 });

@@ -64,19 +64,6 @@ function partSize(count: number, part: number, option: string, label: string): n
   return size;
 }
 
-/** @throws InputError for a batch that is no positive whole number, or that the data cannot fill once */
-export function checkBatchSize(batchSize: number, trainingExamples: number): void {
-  const where = `--batch-size ${batchSize}`;
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new InputError(where, "is no whole number from 1");
-  if (batchSize > trainingExamples) {
-    throw new InputError(
-      where,
-      `is more than the ${examples(trainingExamples)} for training`,
-      `take ${trainingExamples} or less`,
-    );
-  }
-}
-
 function examples(count: number): string {
   return count === 1 ? "1 example" : `${count} examples`;
 }

@@ -45,6 +45,17 @@ export function normalizing(outputs = 1, dropped = 0.25): Model {
   return finished(builder, denseLayer(builder, kept, 1, 6, outputs), ["batch", outputs]);
 }
 
+/** A model with a weight for each of 4 examples, so that it takes as many: x [4, 4] to y [4, 1]. */
+export function ofFour(): Model {
+  const builder = graphBuilder("of four");
+  const x = builder.input("x", "float32", [4, 4]);
+  const place = builder.initializer(float32Tensor("place", [4, 4], drawn(16)));
+  const weight = builder.initializer(float32Tensor("w", [4, 1], drawn(4)));
+  builder.node("MatMul", [builder.node("Mul", [x, place]), weight], {}, { outputs: ["y"] });
+  builder.output("y", "float32", [4, 1]);
+  return modelOf(builder.graph());
+}
+
 function denseLayer(builder: GraphBuilder, x: string, layer: number, inputs: number, outputs: number): string {
   const weights = drawn(inputs * outputs, 10 + layer).map((value) => value / Math.sqrt(inputs));
   const weight = builder.initializer(float32Tensor(`w${layer}`, [inputs, outputs], weights));
