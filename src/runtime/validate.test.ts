@@ -85,6 +85,11 @@ describe("a validation", () => {
       "size.rmse",
       "kind.accuracy",
     ]);
+    expect(Object.keys((await epochOf({ metrics: ["top-2", "mae"] }))?.metrics ?? {})).toEqual([
+      "size.mae",
+      "kind.top-2",
+    ]);
+    expect(await refusalOf(epochOf({ metrics: ["mae", "bogus"] }))).toMatch(/^--metrics bogus: is none of accuracy, /);
     // The loss is the weighted sum of what each is alone.
     const still = { learningRate: 0, optimizer: "sgd", shuffle: false, metrics: [] } as const;
     const both = await epochOf(still);

@@ -4,7 +4,7 @@ import type { Batch, Dataset } from "./data/dataset.js";
 import { inOrder } from "./batches.js";
 import type { Batching } from "./batching.js";
 import { type CountOf, lossCount } from "./loss-count.js";
-import { chooseMetrics, defaultMetrics, fittingMetrics } from "./metrics/index.js";
+import { metricsOfEach } from "./metrics/index.js";
 import type { Measurement, Metric } from "./metrics/metric.js";
 
 /** What examples are measured by: the loss, and metrics of the outputs that losses are on. */
@@ -41,19 +41,12 @@ export interface Measured {
  * @throws InputError for metrics that there are not, or that fit none of the losses
  */
 export function measuresOf(losses: readonly ContractLoss[], names: readonly string[] | undefined): Measures {
-  const withTargets = losses.filter(({ target }) => target !== undefined);
-  const metrics = withTargets.flatMap((loss): readonly NamedMetric[] => {
-    const { target } = loss;
-    // Of several losses each takes the metrics that fit it; of one all must.
-    const wanted = withTargets.length > 1 ? names?.filter((name) => fittingMetrics(loss).includes(name)) : names;
-    return target === undefined
-      ? []
-      : [...chooseMetrics(loss, wanted ?? defaultMetrics(loss))].map(([name, metric]) => ({
-          name: losses.length > 1 ? `${loss.output}.${name}` : name,
-          metric,
-          loss,
-          target,
-        }));
+  const metrics = [...metricsOfEach(losses, names)].flatMap(([loss, chosen]): readonly NamedMetric[] => {
+    const { output, target } = loss;
+    if (target === undefined) return [];
+    return [...chosen].map(([name, metric]) => {
+      return { name: losses.length > 1 ? `${output}.${name}` : name, metric, loss, target };
+    });
   });
   const isMean = losses.every(({ reduction }) => reduction !== "sum");
   return { isMean, countOf: isMean ? lossCount(losses) : ({ examples }) => examples, metrics };

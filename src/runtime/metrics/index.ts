@@ -55,20 +55,36 @@ export function chooseMetrics(
   loss: ContractLoss,
   names: readonly string[] = defaultMetrics(loss),
 ): ReadonlyMap<string, Metric> {
-  return new Map(names.map((name) => [name, chosen(name, loss)]));
+  return new Map(names.map((name) => [name, chosen(name, [loss])]));
 }
 
-function chosen(name: string, loss: ContractLoss): Metric {
+/** Of several losses each takes the metrics that fit it. @throws InputError for a name that none of them takes */
+export function metricsOfEach(
+  losses: readonly ContractLoss[],
+  names: readonly string[] | undefined,
+): ReadonlyMap<ContractLoss, ReadonlyMap<string, Metric>> {
+  const wanted = names?.map((name) => [name, chosen(name, losses)] as const);
+  return new Map(
+    losses.map((loss) => [
+      loss,
+      wanted ? new Map(wanted.filter(([, metric]) => fits(metric, loss))) : chooseMetrics(loss),
+    ]),
+  );
+}
+
+function chosen(name: string, losses: readonly ContractLoss[]): Metric {
   const metric = metricNamed(name);
   if (metric === undefined) {
     throw new InputError(`--metrics ${name}`, `is none of ${[...metrics.keys()].join(", ")} (or top-3 and the like)`);
   }
-  if (fits(metric, loss)) return metric;
-  const fitting = fittingMetrics(loss);
-  const subject = loss.name === "model" ? "a loss that is part of the model" : `the loss ${loss.name}`;
+  if (losses.some((loss) => fits(metric, loss))) return metric;
+  const fitting = [...new Set(losses.flatMap(fittingMetrics))];
+  const subjects = new Set(
+    losses.map((loss) => (loss.name === "model" ? "a loss that is part of the model" : `the loss ${loss.name}`)),
+  );
   throw new InputError(
     `--metrics ${name}`,
-    `does not fit ${subject}`,
+    `does not fit ${[...subjects].join(" or ")}`,
     fitting.length === 0 ? "no metric does" : `those that do are ${fitting.join(", ")}`,
   );
 }

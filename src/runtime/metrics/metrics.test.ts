@@ -6,7 +6,7 @@ import { fixture } from "../../graph/testing/models.js";
 import type { LossName, LossOptions } from "../../passes/loss/loss.js";
 import type { ContractLoss } from "../../passes/training/contract.js";
 import type { HostTensor } from "../host-tensor.js";
-import { chooseMetrics, defaultMetrics, fittingMetrics, metrics } from "./index.js";
+import { chooseMetrics, defaultMetrics, fittingMetrics, metrics, metricsOfEach } from "./index.js";
 import type { PredictionKind } from "../../passes/loss/loss.js";
 import type { MetricContext } from "./metric.js";
 
@@ -170,6 +170,9 @@ describe("what fits a loss", () => {
     );
     expect(refusal(() => chooseMetrics(lossOf("mse"), ["top-0"]))).toMatch(
       /^--metrics top-0: is none of accuracy, top-5, precision/,
+    );
+    expect(refusal(() => metricsOfEach([lossOf("mse"), lossOf("cosine")], ["mae", "f1"]))).toBe(
+      "--metrics f1: does not fit the loss mse or the loss cosine; those that do are mae, rmse, r2",
     );
   });
 
