@@ -8,10 +8,14 @@ import { externalWeights } from "../graph/external-weights.js";
 import type { Model } from "../graph/model.js";
 import { writeFile } from "../graph/write-file.js";
 import { type HostTensor, tensorOver } from "./host-tensor.js";
+import { requireWhole } from "./whole-number.js";
+
+/** More threads than any machine has cores take memory for nothing, and more than it has. */
+const MOST_THREADS = 1024;
 
 /** How sessions compute. */
 export interface SessionOptions {
-  /** Threads for one operator; by default as many as the machine has cores, in the training of small networks 1. */
+  /** Threads for one operator, 1 to 1024; by default as many as the machine has cores, in the training of small networks 1. */
   readonly threads?: number;
 }
 
@@ -71,9 +75,10 @@ export function hostTensor({ type, data, dims }: Tensor): HostTensor {
 /**
  * Opens a session. ONNX Runtime 1.30 keeps an identifier of the device in the home folder and sends telemetry; it does
  * neither here, unless the environment says otherwise.
- * @throws InputError where the runtime does not take the graph
+ * @throws InputError for threads out of range, and where the runtime does not take the graph
  */
 export async function openSession(model: Model, { threads, isSmall = false }: Computing): Promise<InferenceSession> {
+  if (threads !== undefined) requireWhole("--threads", threads, 1, MOST_THREADS);
   const options: InferenceSession.SessionOptions = {
     // Messages of the runtime are for its developers; what goes wrong is thrown.
     logSeverityLevel: 4,

@@ -16,6 +16,13 @@ function twoHeads() {
   return modelOf(builder.graph());
 }
 
+it.each([0, -1, 1.5, 1025, 1e9, NaN])("%d threads are refused, whoever computes", async (threads) => {
+  const options = { loss: { name: "mse" }, threads } as const;
+  const message = new RegExp(`^--threads ${threads}: is out of range: it takes a whole number from 1 to 1024$`);
+  expect(await refusalOf(evaluate(dense([4, 1]), numbers(3), options))).toMatch(message);
+  expect(await refusalOf(trained(dense([4, 1]), { training: numbers(3) }, options))).toMatch(message);
+});
+
 describe("a validation", () => {
   it("is the same however examples are batched, and what evaluating the result gives", async () => {
     const data = { training: classes(12), validation: classes(11, 8) };
