@@ -10,7 +10,7 @@ import {
   type Source,
   type SourceOptions,
 } from "../src/index.js";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { file, globs, namesIn, number } from "./options.js";
 
 /** How files of data are read, as people say it. */
@@ -74,7 +74,7 @@ export const dataOptions = {
   target: {
     ...globs,
     defaultDescription: "a column called as the target's input",
-    describe: "[input=]columns: what is to be predicted; or a file that holds it",
+    describe: "[input=]columns: what is to be predicted; or, where there is no such column, a file that holds it",
   },
   "validation-data": { ...globs, describe: "A file of examples for validation, in the form of --data" },
   "validation-split": number(
@@ -138,12 +138,12 @@ export async function openData(
   given: GivenData,
   how: Pick<AssembleOptions, "seed" | "test"> & { readonly testData?: readonly string[] },
 ): Promise<AssembledData> {
-  const { data, target, "validation-data": validation, "validation-split": share } = given;
+  const { data, "validation-data": validation, "validation-split": share } = given;
   if (data.length === 0) throw new InputError("--data", "is missing", "name a file of examples");
   if (validation.length > 0 && share !== undefined) {
     throw new InputError("--validation-split", "does not go with --validation-data", "choose one");
   }
-  const sources = await openSources([...data, ...filesOf(target)], given);
+  const sources = await openExamples(given);
   const { testData = [], ...others } = how;
   return assembleFor(contract, sources, descriptionOf(given), {
     ...others,
@@ -154,9 +154,16 @@ export async function openData(
   });
 }
 
-/** Labels may be in a file of their own, as those of images are. */
-export function filesOf(target: readonly string[]): readonly string[] {
-  return target.filter((name) => !name.includes("=") && existsSync(name));
+/**
+ * Opens the files of --data, and of --target those that are no columns of them: labels may be in a file of their own, as
+ * those of images are.
+ * @throws InputError for files that cannot be read
+ */
+export async function openExamples(given: Pick<GivenData, keyof GivenSources | "target">): Promise<readonly Source[]> {
+  const sources = await openSources(given.data, given);
+  const columns = new Set(sources.flatMap((source) => source.columns.map(({ name }) => name)));
+  const files = given.target.filter((name) => !columns.has(name) && existsSync(name) && statSync(name).isFile());
+  return [...sources, ...(await openSources(files, given))];
 }
 
 function descriptionOf(given: GivenData): DataDescription {

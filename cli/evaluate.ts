@@ -10,7 +10,7 @@ import {
   readPreprocessing,
   rewrite,
 } from "../src/index.js";
-import { dataOptions, filesOf, type GivenData, openData, openSources } from "./data-options.js";
+import { dataOptions, type GivenData, openData, openExamples } from "./data-options.js";
 import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
 import { metricTable } from "./metric-table.js";
 import { namesIn, number } from "./options.js";
@@ -85,11 +85,7 @@ async function examplesFor(model: Model, options: EvaluateCommandOptions, termin
   if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);
   const preprocessing = readPreprocessing(parsed(text, options.model), options.model);
   const inputs = contract.artifacts.eval?.inputs ?? [];
-  return applyPreprocessing(
-    preprocessing,
-    inputs,
-    await openSources([...options.data, ...filesOf(options.target)], options),
-  );
+  return applyPreprocessing(preprocessing, inputs, await openExamples(options));
 }
 
 function parsed(text: string, path: string): unknown {

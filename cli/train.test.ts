@@ -27,6 +27,25 @@ beforeAll(async () => {
   await run("new", "mlp", "5-8-1", "--dropout", "0.2", "--batch-norm", "-o", "eventful.onnx", "--quiet");
 });
 
+it.each<[string, (price: string) => void]>([
+  ["folder", (price) => mkdirSync(price)],
+  ["file", (price) => writeFileSync(price, "no numbers")],
+])("takes a column for the target where a %s is called the same", async (_, make) => {
+  make(path("price"));
+  try {
+    const { status, stderr } = await run(
+      ...["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "1", "-o", "of-column.onnx", "--quiet"],
+    );
+    expect([status, stderr]).toEqual([0, ""]);
+    await expectRefusal(
+      ["train", "mlp.onnx", "--data", "houses.csv", "--target", ".", "--loss", "mse", "-o", "no.onnx"],
+      /^error: --target \.: is no column of houses\.csv/,
+    );
+  } finally {
+    rmSync(path("price"), { recursive: true });
+  }
+});
+
 // `--jitless` is a Node without WebAssembly.
 it("gives the same weights where there is no WebAssembly", () => {
   const train = [
