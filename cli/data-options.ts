@@ -116,6 +116,9 @@ export const dataOptions = {
   },
 } as const;
 
+/** The same without what training sets apart and how it goes through them. */
+export type GivenExamples = Omit<GivenData, "validation-data" | "validation-split" | "no-shuffle">;
+
 /** Opens the files that hold examples. @throws InputError for files that cannot be read */
 export async function openSources(paths: readonly string[], given: GivenSources): Promise<readonly Source[]> {
   const { header, delimiter, "missing-values": missing, "text-columns": textColumns } = given;
@@ -159,14 +162,15 @@ export async function openData(
  * those of images are.
  * @throws InputError for files that cannot be read
  */
-export async function openExamples(given: Pick<GivenData, keyof GivenSources | "target">): Promise<readonly Source[]> {
+export async function openExamples(given: GivenExamples): Promise<readonly Source[]> {
   const sources = await openSources(given.data, given);
   const columns = new Set(sources.flatMap((source) => source.columns.map(({ name }) => name)));
   const files = given.target.filter((name) => !columns.has(name) && existsSync(name) && statSync(name).isFile());
   return [...sources, ...(await openSources(files, given))];
 }
 
-function descriptionOf(given: GivenData): DataDescription {
+/** The data as people describe them, as the library takes it. */
+export function descriptionOf(given: GivenExamples): DataDescription {
   const { features, target, standardize, missing } = given;
   const { "one-hot": oneHot, "divide-by": divideBy } = given;
   return {

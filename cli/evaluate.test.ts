@@ -58,6 +58,31 @@ describe("evaluate", () => {
     );
   });
 
+  it("takes the columns that a model was trained on, and no others, and says which options say nothing", async () => {
+    const given = ["evaluate", "trained.onnx", "--data", "houses.csv", "--loss", "mse"];
+    const plain = await run(...given);
+    const same = ["--target", "price", "--features", "houses.csv:area,color,rooms"];
+    expect(await run(...given, ...same)).toEqual(plain);
+    await expectRefusal(
+      [...given, "--target", "area"],
+      /^error: --target area: is not price, which the model was trained on; leave it out$/,
+    );
+    await expectRefusal(
+      [...given, "--target", "prize"],
+      /^error: --target prize: is no column of houses\.csv, perhaps/,
+    );
+    await expectRefusal(
+      [...given, "--features", "area,rooms"],
+      /^error: --features area,rooms: is not area,color,rooms,/,
+    );
+    const idle = ["--one-hot", "rooms", "--divide-by", "9", "--missing", "mean", "--unknown-categories", "zeros"];
+    const { stdout, stderr } = await run(...given, ...idle);
+    expect(stdout).toBe(plain.stdout);
+    expect(stderr.split("\n")[0]).toBe(
+      "warning: --one-hot, --unknown-categories, --divide-by, --missing: the model says itself what to do",
+    );
+  });
+
   it("says how many examples it measured, where a model takes batches of one size alone", async () => {
     writeFileSync(path("four.onnx"), encodeModel(ofFour()));
     writeFileSync(

@@ -10,14 +10,13 @@ import {
   readPreprocessing,
   rewrite,
 } from "../src/index.js";
-import { dataOptions, type GivenData, openData, openExamples } from "./data-options.js";
+import { dataOptions, descriptionOf, type GivenExamples, openData, openExamples } from "./data-options.js";
 import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
 import { metricTable } from "./metric-table.js";
 import { namesIn, number } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
-interface EvaluateCommandOptions
-  extends CommonOptions, GivenLosses, Omit<GivenData, "validation-data" | "validation-split" | "no-shuffle"> {
+interface EvaluateCommandOptions extends CommonOptions, GivenLosses, GivenExamples {
   readonly model: string;
   readonly metrics: string | undefined;
   readonly "batch-size": number | undefined;
@@ -26,6 +25,20 @@ interface EvaluateCommandOptions
 }
 
 const { "validation-data": _data, "validation-split": _split, "no-shuffle": _order, ...ownDataOptions } = dataOptions;
+
+/** What a model that was trained says itself. */
+const saidByModel = [
+  "standardize",
+  "standardize-target",
+  "one-hot",
+  "unknown-categories",
+  "divide-by",
+  "missing",
+  "number-labels",
+] as const;
+
+/** What they are where nobody gives them. */
+const notGiven: ReadonlySet<unknown> = new Set([undefined, false, "error"]);
 
 /** `caadam-onnx evaluate`: loss and metrics over a file of examples. */
 export const evaluateCommand: CommandModule<CommonOptions, EvaluateCommandOptions> = {
@@ -81,11 +94,11 @@ async function examplesFor(model: Model, options: EvaluateCommandOptions, termin
     const data = await openData(contract, given, { seed: 0 });
     return { dataset: data.training, dropped: data.dropped, close: () => data.close() };
   }
-  const chosen = (["standardize", "standardize-target", "number-labels"] as const).filter((name) => options[name]);
+  const chosen = saidByModel.filter((name) => !notGiven.has(options[name]));
   if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);
   const preprocessing = readPreprocessing(parsed(text, options.model), options.model);
   const inputs = contract.artifacts.eval?.inputs ?? [];
-  return applyPreprocessing(preprocessing, inputs, await openExamples(options));
+  return applyPreprocessing(preprocessing, inputs, await openExamples(options), descriptionOf(options));
 }
 
 function parsed(text: string, path: string): unknown {

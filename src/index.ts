@@ -140,6 +140,7 @@ export {
   type AssembledData,
   type AssembleOptions,
   type PreprocessedData,
+  type PreprocessingOptions,
 } from "./runtime/data/assemble.js";
 export { assembleFor } from "./runtime/data/assemble-for.js";
 export type { Batch, BatchStream, Dataset, Field } from "./runtime/data/dataset.js";

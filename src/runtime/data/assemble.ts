@@ -3,7 +3,7 @@ import { InputError } from "../../graph/errors.js";
 import type { Preprocessing, TensorPreprocessing } from "../../passes/preprocessing/preprocessing.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import { boundInputs } from "./bound.js";
-import { chooseColumns, type FedInput, fedInput, type FileColumn } from "./choose-columns.js";
+import { chooseColumns, type FedInput, fedInput, type FileColumn, namedColumns } from "./choose-columns.js";
 import type { Dataset } from "./dataset.js";
 import type { DataDescription } from "./description.js";
 import { fitPreprocessing, isFilled, takesMissing } from "./fit.js";
@@ -89,6 +89,10 @@ export async function assemble(
   }
 }
 
+/** Where examples are kept, and which columns somebody takes for those that the preprocessing was fitted on. */
+export interface PreprocessingOptions
+  extends Omit<StoreOptions, "columns">, Pick<DataDescription, "features" | "target"> {}
+
 /** Examples of files that the preprocessing was not fitted on. */
 export interface PreprocessedData {
   readonly dataset: Dataset;
@@ -103,17 +107,17 @@ export interface PreprocessedData {
  * @param inputs of an artifact's contract; only features where targets are not needed
  * @param sources as many files as in training, in the same order; or fewer, where names of columns are enough to find
  *   them
- * @throws InputError with file, row and column for data that do not fit
+ * @throws InputError with file, row and column for data that do not fit, and for columns other than in training
  */
 export async function applyPreprocessing(
   preprocessing: Preprocessing,
   inputs: readonly ContractTensor[],
   sources: readonly Source[],
-  options: Omit<StoreOptions, "columns"> = {},
+  options: PreprocessingOptions = {},
 ): Promise<PreprocessedData> {
   const keeper = new Keeper(options);
   try {
-    const dataset = await preprocessed(preprocessing, inputs, sources, keeper);
+    const dataset = await preprocessed(preprocessing, inputs, sources, keeper, options);
     return { dataset, dropped: keeper.dropped, close: () => keeper.close() };
   } catch (error) {
     keeper.close();
@@ -121,20 +125,44 @@ export async function applyPreprocessing(
   }
 }
 
+/** The inputs with the columns that the preprocessing was fitted on. @throws InputError where others were named */
+function fittedInputs(
+  { tensors }: Preprocessing,
+  inputs: readonly ContractTensor[],
+  sources: readonly Source[],
+  description: Pick<DataDescription, "features" | "target">,
+): readonly FedInput[] {
+  return inputs.flatMap((input): FedInput[] => {
+    const { name: wanted, role } = input;
+    if (role !== "feature" && role !== "target") return [];
+    const tensor = tensors.find((each) => each.name === wanted && each.role === role);
+    if (tensor === undefined) {
+      throw new InputError(`${role} "${wanted}"`, "is not among those that the preprocessing was fitted for");
+    }
+    const columns = locatedColumns(tensor, sources);
+    const all = inputs.filter((each) => each.role === role);
+    const named = namedColumns(input, all, sources, description);
+    if (named !== undefined && placesOf(named) !== placesOf(columns)) {
+      const option = role === "target" ? "--target" : "--features";
+      const [given, fitted] = [named, columns].map((list) => list.map(({ column }) => column.name).join(","));
+      throw new InputError(`${option} ${given}`, `is not ${fitted}, which the model was trained on`, "leave it out");
+    }
+    return [fedInput(input, role, columns)];
+  });
+}
+
+function placesOf(columns: readonly FileColumn[]): string {
+  return JSON.stringify(columns.map(({ file, column }) => [file, column.name]));
+}
+
 async function preprocessed(
   preprocessing: Preprocessing,
   inputs: readonly ContractTensor[],
   sources: readonly Source[],
   keeper: Keeper,
+  description: Pick<DataDescription, "features" | "target"> = {},
 ): Promise<Dataset> {
-  const fed = inputs.flatMap((input): FedInput[] => {
-    if (input.role !== "feature" && input.role !== "target") return [];
-    const tensor = preprocessing.tensors.find(({ name, role }) => name === input.name && role === input.role);
-    if (tensor === undefined) {
-      throw new InputError(`${input.role} "${input.name}"`, "is not among those that the preprocessing was fitted for");
-    }
-    return [fedInput(input, input.role, locatedColumns(tensor, sources))];
-  });
+  const fed = fittedInputs(preprocessing, inputs, sources, description);
   const { stores, label } = await keeper.keep(sources, fed);
   const usable = usableRows(fed, stores, {
     isDropped: preprocessing.missing === "drop",

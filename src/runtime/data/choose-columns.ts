@@ -38,21 +38,34 @@ export function chooseColumns(
   const [features, targets] = (["feature", "target"] as const).map((role) =>
     inputs.filter((each) => each.role === role),
   );
-  const targetColumns = (targets ?? []).map((input, _, all) => {
-    const names = namesFor(input, all, description.target, "--target");
-    return names === undefined ? defaultTarget(input, catalog) : names.map((name) => catalog.find(name, "--target"));
-  });
+  const targetColumns = (targets ?? []).map(
+    (input, _, all) => namedColumns(input, all, sources, description) ?? defaultTarget(input, catalog),
+  );
   const taken = new Set(targetColumns.flat().map(({ file, column }) => `${file}:${column.name}`));
   const free = catalog.columns.filter(({ file, column }) => !taken.has(`${file}:${column.name}`));
-  const featureColumns = (features ?? []).map((input, _, all) => {
-    const names = namesFor(input, all, description.features, "--features");
-    if (names !== undefined) return names.map((name) => catalog.find(name, "--features"));
-    return defaultFeatures(input, all.length === 1, free);
-  });
+  const featureColumns = (features ?? []).map(
+    (input, _, all) => namedColumns(input, all, sources, description) ?? defaultFeatures(input, all.length === 1, free),
+  );
   return [
     ...(features ?? []).map((input, index) => fedInput(input, "feature", featureColumns[index] ?? [])),
     ...(targets ?? []).map((input, index) => fedInput(input, "target", targetColumns[index] ?? [])),
   ];
+}
+
+/**
+ * The columns that were named for an input; undefined where none were.
+ * @param all the inputs of its role
+ * @throws InputError for names that are no columns, or those of several files
+ */
+export function namedColumns(
+  input: ContractTensor,
+  all: readonly ContractTensor[],
+  sources: readonly Source[],
+  { features, target }: Pick<DataDescription, "features" | "target">,
+): readonly FileColumn[] | undefined {
+  const catalog = new Catalog(sources);
+  const [columns, option] = input.role === "target" ? [target, "--target"] : [features, "--features"];
+  return namesFor(input, all, columns, option)?.map((name) => catalog.find(name, option));
 }
 
 /** An input with its columns. @throws InputError for types that no file has values for, and arrays among others */
