@@ -32,11 +32,7 @@ export const file = { type: "string", requiresArg: true } as const;
 export function number(name: string, describe: string) {
   // Text to the parser, so that what is no number can be repeated to the person; a number to the help text.
   const type = { type: "string", number: true, requiresArg: true } as const;
-  const coerce = (given: string | readonly string[]) => {
-    if (typeof given !== "string") throw new InputError(`--${name}`, "is given more than once");
-    return toNumber(name, given);
-  };
-  return { ...type, coerce, describe } as const;
+  return { ...type, coerce: (given: string) => toNumber(name, given), describe } as const;
 }
 
 /** How scales are computed, as people say it. */

@@ -10,28 +10,15 @@ import { rewriteCommand } from "./rewrite.js";
 import { type CommonOptions, processTerminal } from "./terminal.js";
 import { trainCommand } from "./train.js";
 
+declare module "yargs" {
+  interface Argv<T> {
+    /** What options were declared as; the types of yargs leave it out. */
+    getOptions(): { readonly array: readonly string[] };
+  }
+}
+
 /** What the shell learns: done, our fault, the user's input, interrupted. */
 export type ExitCode = 0 | 1 | 2 | 130;
-
-/** Options and positionals that may be given several times. */
-const repeatable: ReadonlySet<string> = new Set([
-  "_",
-  "models",
-  "freeze",
-  "train",
-  "loss",
-  "loss-weight",
-  "lossWeight",
-  "without-decay",
-  "withoutDecay",
-  "data",
-  "features",
-  "target",
-  "validation-data",
-  "validationData",
-  "test-data",
-  "testData",
-]);
 
 /** Runs the command line `args` (without node and script) and reports errors; nothing is thrown. */
 export async function run(args: readonly string[]): Promise<ExitCode> {
@@ -56,11 +43,6 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
     .recommendCommands()
     .strict()
     .parserConfiguration({ "boolean-negation": false })
-    .check((options) => {
-      const twice = Object.entries(options).find(([name, value]) => Array.isArray(value) && !repeatable.has(name));
-      if (twice !== undefined) throw new InputError(`--${twice[0]}`, "is given more than once");
-      return true;
-    })
     .wrap(Math.min(process.stdout.columns ?? 100, 110))
     .exitProcess(false)
     .fail((message, error) => {
@@ -71,6 +53,13 @@ export async function run(args: readonly string[]): Promise<ExitCode> {
         "see caadam-onnx --help",
       );
     });
+  // Before numbers are read, which are one text each. yargs gives options a second time as "lossWeight".
+  program.middleware((options) => {
+    const repeatable = new Set(["_", ...program.getOptions().array]);
+    const lists = Object.entries(options).filter(([name, value]) => Array.isArray(value) && !/[A-Z]/.test(name));
+    const twice = lists.find(([name]) => !repeatable.has(name));
+    if (twice !== undefined) throw new InputError(`--${twice[0]}`, "is given more than once");
+  }, true);
   try {
     await program.parseAsync();
     return 0;
