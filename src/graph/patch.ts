@@ -34,7 +34,8 @@ const LARGEST_MODEL = 2 ** 31 - 1;
 
 /**
  * The edits that set a metadata property of a model (ModelProto.metadata_props): former entries of that key go, the new
- * one comes at the end of the file; without a value they just go. Everything else, fields that we do not know included, stays byte for byte.
+ * one, if there is a value, comes at the end of the file. Everything else, fields that we do not know included, stays byte
+ * for byte.
  * @throws InputError when the result would exceed what a protobuf message can hold
  */
 export function metadataEdits(model: ByteSource, key: string, value: string | undefined): readonly Edit[] {
