@@ -1,7 +1,7 @@
 import { integerAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
 import { kerasVariableName } from "../structure/framework-names/tf2onnx.js";
-import { isRecurrent, type Layer, type Parameter } from "../structure/layers.js";
+import { isRecurrent, kernelConnections, type Layer, type Parameter } from "../structure/layers.js";
 import type { Structure } from "../structure/structure.js";
 import type { Convention, ScaleTable } from "./scale-table.js";
 
@@ -61,10 +61,8 @@ function countByLayer({ layers, totalDepth }: Structure): Counts {
   const of = new Map<Parameter, Counted>();
   const kernels: number[] = [];
   for (const { connections, depth, parameters } of layers) {
-    for (const parameter of parameters) {
-      of.set(parameter, { connections, depth });
-      if (isKernel(parameter)) kernels.push(elementCount(parameter.tensor.shape));
-    }
+    for (const parameter of parameters) of.set(parameter, { connections, depth });
+    kernels.push(...kernelConnections(parameters.filter(isKernel)));
   }
   return { of, statistics: statisticsOf(kernels, totalDepth) };
 }

@@ -36,6 +36,18 @@ export interface Layer {
   readonly parameters: readonly Parameter[];
 }
 
+/**
+ * Connections of each kernel that an operation applies. Parameters that come through one input are one kernel, as those
+ * of the two directions of an LSTM are, which some exporters store apart.
+ */
+export function kernelConnections(parameters: readonly Pick<Parameter, "tensor" | "input">[]): readonly number[] {
+  const byInput = new Map<number, number>();
+  for (const { tensor, input } of parameters) {
+    byInput.set(input, (byInput.get(input) ?? 0) + elementCount(tensor.shape));
+  }
+  return [...byInput.values()];
+}
+
 /** Whether a layer is one of ONNX's recurrent operators with its weights. */
 export function isRecurrent({ op, connections }: Layer): boolean {
   return connections !== undefined && (op === "LSTM" || op === "GRU" || op === "RNN");
@@ -186,7 +198,7 @@ class LayerFinder {
       return undefined;
     }
     const layer = this.#open(visit, {
-      connections: kernels.reduce((most, { tensor }) => Math.max(most, elementCount(tensor.shape)), 0),
+      connections: Math.max(...kernelConnections(kernels)),
       units: first.fans.units,
       isOfConstants: kernels.every(({ source }) => source.origin.kind === "operation"),
     });

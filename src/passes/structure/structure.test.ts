@@ -137,6 +137,48 @@ describe("fans and connections", () => {
     expect(rows["w"]).toMatchObject({ role: "kernel", fanIn: 5, fanOut: 12, connections: 60, uses: 1 });
   });
 
+  it("of a weight whose rows were reordered by Slices of computed extents", () => {
+    const rows = rowsOf((graph, x) => {
+      const w = graph.initializer(weights("w", [12, 5]));
+      const integer = (name: string, value: number) => graph.initializer(int64Tensor(name, [value]));
+      const [zero, two, three] = [integer("zero", 0), integer("two", 2), integer("three", 3)];
+      const hidden = graph.node("Shape", [x], { start: 2, end: 3 });
+      const to = [hidden, graph.node("Mul", [hidden, two]), graph.node("Mul", [hidden, three])];
+      const gates = [zero, ...to.slice(0, 2)].map((from, gate) => graph.node("Slice", [w, from, to[gate] ?? "", zero]));
+      const reordered = graph.node("Concat", [gates[1] ?? "", gates[0] ?? "", gates[2] ?? ""], { axis: 0 });
+      const wide = graph.node("Unsqueeze", [reordered, zero]);
+      return graph.node("GRU", [x, wide, graph.initializer(weights("r", [1, 12, 4]))], { hidden_size: 4 });
+    });
+    expect(rows["w"]).toMatchObject({ role: "kernel", fanIn: 5, fanOut: 12, connections: 60, uses: 1 });
+  });
+
+  it("of two directions stored apart, as of those stored as one", () => {
+    const bidirectional = (build: (graph: GraphBuilder, name: string, shape: readonly number[]) => string) => {
+      const { structure, rows } = analyzed((graph, x) => {
+        const inputs = [x, build(graph, "w", [2, 12, 5]), build(graph, "r", [2, 12, 4])];
+        const hidden = graph.node("GRU", inputs, { hidden_size: 4, direction: "bidirectional" });
+        return graph.node("MatMul", [hidden, graph.initializer(weights("fc", [4, 3]))]);
+      });
+      const counts = rows.map(({ name, fanIn, fanOut, connections, scale }) => {
+        return [name.slice(0, 1), fanIn, fanOut, connections, scale] as const;
+      });
+      return { statistics: scalesOf(structure).statistics, counts: new Map(counts.map((row) => [row[0], row])) };
+    };
+    const asOne = bidirectional((graph, name, shape) => graph.initializer(weights(name, shape)));
+    const apart = bidirectional((graph, name, [, ...shape]) => {
+      const axes = graph.initializer(int64Tensor(`${name}_axes`, [0]));
+      const stored = [name, `${name}_reverse`].map((each) => graph.initializer(weights(each, shape)));
+      return graph.node(
+        "Concat",
+        stored.map((each) => graph.node("Unsqueeze", [each, axes])),
+        { axis: 0 },
+      );
+    });
+    expect(asOne.counts.get("w")?.slice(1, 4)).toEqual([5, 12, 120]);
+    expect(asOne.statistics).toMatchObject({ minConnections: 12, medianConnections: 96, maxConnections: 120 });
+    expect(apart).toEqual(asOne);
+  });
+
   it("through a body written into Constant nodes", () => {
     const { rows } = analyzed((graph, x) => {
       const constant = (name: string, shape: readonly number[]) =>

@@ -10,6 +10,8 @@ export interface WeightView {
   readonly source: Value;
   /** The shape after the rearrangements: what the operator multiplies by. */
   readonly shape: readonly number[];
+  /** Whether it is a piece whose extents are computed when the model runs: then the shape is that of the whole. */
+  readonly isUnmeasured?: boolean;
 }
 
 /**
@@ -62,23 +64,28 @@ export class WeightViews {
   #shown(operation: Operation, output: number): readonly WeightView[] {
     const { node, inputs } = operation;
     if (node.opType === "Concat") return this.#concatenated(operation);
-    return this.all(inputs[0]).map(({ source, shape }) => ({
-      source,
-      shape: pieceOperators.has(node.opType) ? pieceShape(shape, operation, output) : rearranged(shape, operation),
-    }));
+    return this.all(inputs[0]).map((view) => {
+      if (!pieceOperators.has(node.opType)) return { ...view, shape: rearranged(view.shape, operation) };
+      const piece = pieceShape(view.shape, operation, output);
+      return piece === undefined ? { ...view, isUnmeasured: true } : { ...view, shape: piece };
+    });
   }
 
-  /** Pieces of one constant, put together again, are one view of it. */
+  /** Pieces of one constant, put together again, are one view of it; of unmeasured ones, that of the whole. */
   #concatenated({ node, inputs }: Operation): readonly WeightView[] {
     const parts = inputs.map((input) => this.all(input));
     if (parts.some((views) => views.length === 0)) return [];
-    const joined = new Map<Value, readonly number[]>();
-    for (const { source, shape } of parts.flat()) {
-      const axis = normalizedAxis(integerAttribute(node, "axis", 0), shape.length);
-      const before = joined.get(source);
-      joined.set(source, before?.map((extent, at) => (at === axis ? extent + (shape[at] ?? 0) : extent)) ?? shape);
+    const joined = new Map<Value, WeightView>();
+    for (const view of parts.flat()) {
+      const before = joined.get(view.source);
+      if (before === undefined || view.isUnmeasured === true) joined.set(view.source, view);
+      else if (before.isUnmeasured !== true) {
+        const axis = normalizedAxis(integerAttribute(node, "axis", 0), view.shape.length);
+        const shape = before.shape.map((extent, at) => (at === axis ? extent + (view.shape[at] ?? 0) : extent));
+        joined.set(view.source, { ...view, shape });
+      }
     }
-    return [...joined].map(([source, shape]) => ({ source, shape }));
+    return [...joined.values()];
   }
 }
 
@@ -92,8 +99,12 @@ const rearrangements: ReadonlySet<string> = new Set(
 );
 const pieceOperators: ReadonlySet<string> = new Set(["Slice", "Split", "Concat"]);
 
-/** The extents of one piece of a Slice or Split; those of the whole where they are computed. */
-function pieceShape(shape: readonly number[], { node, inputs, outputs }: Operation, output: number): readonly number[] {
+/** The extents of one piece of a Slice or Split; undefined where they are computed. */
+function pieceShape(
+  shape: readonly number[],
+  { node, inputs, outputs }: Operation,
+  output: number,
+): readonly number[] | undefined {
   if (node.opType === "Split") {
     const axis = normalizedAxis(integerAttribute(node, "axis", 0), shape.length);
     const sizes = integersAttribute(node, "split") ?? constantIntegers(inputs[1]);
@@ -102,7 +113,7 @@ function pieceShape(shape: readonly number[], { node, inputs, outputs }: Operati
   }
   const starts = integersAttribute(node, "starts") ?? constantIntegers(inputs[1]);
   const ends = integersAttribute(node, "ends") ?? constantIntegers(inputs[2]);
-  if (starts === undefined || ends === undefined) return shape;
+  if (starts === undefined || ends === undefined) return undefined;
   const axes = integersAttribute(node, "axes") ?? constantIntegers(inputs[3]) ?? starts.map((_, index) => index);
   const steps = constantIntegers(inputs[4]) ?? [];
   const extents = [...shape];
