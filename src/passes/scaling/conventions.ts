@@ -116,13 +116,19 @@ function variablesOf(layer: Layer): readonly Variable[] {
  * linear_before_reset (Keras: reset_after), which keeps two rows of biases.
  */
 function variableShape(layer: Layer, { tensor, role, operation }: Parameter): readonly number[] {
-  if (directionsOf(layer) !== undefined) {
+  const directions = directionsOf(layer);
+  if (directions !== undefined) {
     // Some exporters store a tensor of one direction without that axis, and add it on the way to the operator.
     const hasDirections = tensor.shape.length === (role === "kernel" || role === "recurrent" ? 3 : 2);
     const shape = hasDirections ? tensor.shape.slice(1) : tensor.shape;
     if (role !== "bias") return shape;
-    const isPair = operation.node.opType === "GRU" && integerAttribute(operation.node, "linear_before_reset", 0) !== 0;
-    return isPair ? [2, elementCount(shape) / 2] : shape;
+    if (operation.node.opType !== "GRU" || integerAttribute(operation.node, "linear_before_reset", 0) === 0)
+      return shape;
+    // Where PyTorch exports for training, the two rows are tensors of their own.
+    const elements = elementCount(tensor.shape) / directions;
+    return elements === 6 * integerAttribute(operation.node, "hidden_size", elements / 6)
+      ? [2, elements / 2]
+      : [elements];
   }
   const isVector =
     role === "bias" || role === "norm-scale" || role === "norm-bias" || operation.node.opType === "PRelu";

@@ -29,6 +29,32 @@ function scales(structure: ReturnType<typeof mlp>, options: Parameters<typeof sc
   return { kernels: of("kernel"), biases: of("bias") };
 }
 
+/** A GRU that resets after the product, its two biases stored as one, or as PyTorch does: apart. */
+function gru(areBiasesApart: boolean) {
+  const graph = graphBuilder("gru");
+  const stored = (name: string, shape: readonly number[]) => graph.initializer(float32Tensor(name, shape));
+  const apart = () => graph.node("Concat", [stored("bias_ih", [1, 12]), stored("bias_hh", [1, 12])], { axis: 1 });
+  const bias = areBiasesApart ? apart() : stored("bias", [1, 24]);
+  const inputs = [graph.input("x", "float32"), stored("w", [1, 12, 5]), stored("r", [1, 12, 4]), bias];
+  graph.output(graph.node("GRU", inputs, { hidden_size: 4, linear_before_reset: 1 }), "float32");
+  return structureOf(modelOf(graph.graph()));
+}
+
+describe("a GRU with linear_before_reset, under the convention parameter", () => {
+  const connections = (structure: ReturnType<typeof gru>) => {
+    const { parameters } = scalesOf(structure, { strategy: "additive", convention: "parameter" });
+    return parameters.map((row) => row.connections);
+  };
+
+  it("has a matrix of two rows as its bias", () => {
+    expect(connections(gru(false))).toEqual([60, 48, 24]);
+  });
+
+  it("has two vectors as its biases where the file keeps them apart", () => {
+    expect(connections(gru(true))).toEqual([60, 48, 0, 0]);
+  });
+});
+
 describe("the worked example, 8-64-32-1", () => {
   const example = mlp([8, 64, 32, 1]);
 
