@@ -56,4 +56,4 @@ export function constantIntegers(value: Value | undefined): readonly number[] | 
     : integersAttribute(node, "value_ints");
 }
 
-const conversions: ReadonlySet<string> = new Set(["Cast", "Unsqueeze"]);
+const conversions: ReadonlySet<string> = new Set(["Cast", "CastLike", "Unsqueeze"]);

@@ -1,6 +1,7 @@
 import type { Dataflow, Operation, Value } from "../../graph/dataflow.js";
 import { dataTypeOf, isFloatingPoint } from "../../graph/data-type.js";
 import { integerAttribute } from "../../graph/model.js";
+import { constantTensor } from "./constants.js";
 import { isKnownDomain } from "./kernel-operators.js";
 
 /** Operators whose results do not change smoothly with any input: integers, booleans, shapes, random numbers. */
@@ -15,6 +16,7 @@ const withoutGradient: ReadonlySet<string> = new Set(
 const steeringInputs: ReadonlyMap<string, readonly number[]> = new Map([
   ["AffineGrid", [1]],
   ["BatchNormalization", [3, 4]],
+  ["CastLike", [1]],
   ["CenterCropPad", [1]],
   ["Compress", [1]],
   ["ConvInteger", [2, 3]],
@@ -75,6 +77,7 @@ export function isDifferentiable(operation: Operation, input: number): boolean {
   if (!isKnownDomain(node.domain)) return true;
   if (withoutGradient.has(node.opType)) return false;
   if (node.opType === "Cast") return isFloatingPoint(dataTypeOf(integerAttribute(node, "to", 1)));
+  if (node.opType === "CastLike" && isNoFloat(operation.inputs[1])) return false;
   return steeringInputs.get(node.opType)?.includes(input) !== true;
 }
 
@@ -112,10 +115,25 @@ function reachedFrom(
 }
 
 /** Operators that turn values into integers, at the end of classifiers. */
-const labelling: ReadonlySet<string> = new Set(["ArgMax", "ArgMin", "Cast", "Greater", "GreaterOrEqual", "Less"]);
+const labelling: ReadonlySet<string> = new Set([
+  "ArgMax",
+  "ArgMin",
+  "Cast",
+  "CastLike",
+  "Greater",
+  "GreaterOrEqual",
+  "Less",
+]);
 
 function isOfValues(operation: Operation, input: number): boolean {
   return labelling.has(operation.node.opType) || isDifferentiable(operation, input);
+}
+
+/** Whether a value is known to be of another type than floating point. */
+function isNoFloat(value: Value | undefined): boolean {
+  if (value === undefined) return false;
+  const tensor = constantTensor(value);
+  return tensor === undefined ? !canHaveGradient(value) : !isFloatingPoint(tensor.dataType);
 }
 
 function canHaveGradient({ type }: Value): boolean {

@@ -172,7 +172,8 @@ class LayerFinder {
     // A shape is known before the data is.
     if (node.opType === "Shape" || node.opType === "Size") return undefined;
     let most: number | undefined;
-    for (const input of inputs) {
+    // Of its second input, a CastLike takes the type alone.
+    for (const input of node.opType === "CastLike" ? inputs.slice(0, 1) : inputs) {
       const level = input === undefined ? undefined : this.#levels.get(input);
       if (level !== undefined && (most === undefined || level > most)) most = level;
     }

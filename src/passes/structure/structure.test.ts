@@ -115,6 +115,9 @@ describe("fans and connections", () => {
     const axes = (graph: GraphBuilder) => graph.initializer(int64Tensor("axes", [0]));
     expect(through((graph, w) => graph.node("Unsqueeze", [w, axes(graph)]), [8, 64])).toMatchObject(facts);
     expect(through((graph, w) => graph.node("Cast", [w], { to: 1 }), [8, 64])).toMatchObject(facts);
+    expect(
+      through((graph, w) => graph.node("CastLike", [w, graph.node("Relu", [graph.input("like", "float32")])]), [8, 64]),
+    ).toMatchObject(facts);
     expect(through((graph, w) => graph.node("Flatten", [w], { axis: 1 }), [8, 4, 16])).toMatchObject(facts);
     expect(through((graph, w) => graph.node("Identity", [graph.node("Identity", [w])]), [8, 64])).toMatchObject(facts);
   });
@@ -250,6 +253,21 @@ describe("layers", () => {
     expect(residual["scale"]).toMatchObject({ layer: "norm", role: "norm-scale", depth: 1, connections: 0, scale: 1 });
     const activated = rowsOf((graph, x) => build(graph, graph.node("Relu", [dense(graph, x, "fc", 8, 4)])));
     expect(activated["scale"]).toMatchObject({ layer: "norm", depth: 1, scale: 1 });
+  });
+
+  it("take in a normalization whose parameters are converted to the type of the data", () => {
+    const rows = rowsOf((graph, x) => {
+      const convolved = graph.node("Conv", [x, graph.initializer(weights("w", [4, 8, 3, 3]))], {}, { name: "conv" });
+      const one = graph.initializer(float32Tensor("one", [2], [1, 1]));
+      const normalized = graph.node("InstanceNormalization", [convolved, one, one]);
+      const axes = graph.initializer(int64Tensor("axes", [1, 2]));
+      const converted = (name: string, like: string) =>
+        graph.node("CastLike", [graph.node("Unsqueeze", [graph.initializer(weights(name, [4])), axes]), like]);
+      const scaled = graph.node("Mul", [normalized, converted("scale", normalized)]);
+      return graph.node("Add", [scaled, converted("shift", scaled)]);
+    });
+    expect(rows["scale"]).toMatchObject({ layer: "conv", role: "norm-scale", depth: 0, uses: 1, connections: 288 });
+    expect(rows["shift"]).toMatchObject({ layer: "conv", role: "norm-bias", depth: 0, uses: 1, connections: 288 });
   });
 
   it.each([false, true])("take in a written-out LayerNormalization of their output; pre-norm: %s", (isPreNorm) => {
@@ -610,6 +628,16 @@ describe("what is a parameter", () => {
       const unused = graph.node("MatMul", [x, graph.initializer(weights("unused", [4, 4]))]);
       graph.node("ArgMax", [unused]);
       return graph.node("MatMul", [x, graph.initializer(weights("used", [4, 4]))]);
+    });
+    expect(rows.map(({ name }) => name)).toEqual(["used"]);
+  });
+
+  it("nothing behind a conversion to integers", () => {
+    const { rows } = analyzed((graph, x) => {
+      const counted = graph.node("MatMul", [x, graph.initializer(weights("counted", [4, 4]))]);
+      const steps = graph.node("CastLike", [counted, graph.initializer(int64Tensor("like", [1]))]);
+      const back = graph.node("CastLike", [steps, x]);
+      return graph.node("MatMul", [back, graph.initializer(weights("used", [4, 4]))]);
     });
     expect(rows.map(({ name }) => name)).toEqual(["used"]);
   });

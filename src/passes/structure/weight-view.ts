@@ -15,8 +15,8 @@ export interface WeightView {
 }
 
 /**
- * Follows constants forward through Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Cast, Identity, QuantizeLinear and
- * DequantizeLinear, and through Slice, Split and Concat, by which exporters reorder the gates of recurrent weights and
+ * Follows constants forward through Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Cast, CastLike, Identity,
+ * QuantizeLinear and DequantizeLinear, and through Slice, Split and Concat, by which exporters reorder the gates of recurrent weights and
  * take packed projections apart. Operations must be visited in topological order.
  */
 export class WeightViews {
@@ -95,7 +95,7 @@ export function isRearrangement({ node }: Operation): boolean {
 }
 
 const rearrangements: ReadonlySet<string> = new Set(
-  "Transpose Reshape Flatten Squeeze Unsqueeze Cast Identity QuantizeLinear DequantizeLinear".split(" "),
+  "Transpose Reshape Flatten Squeeze Unsqueeze Cast CastLike Identity QuantizeLinear DequantizeLinear".split(" "),
 );
 const pieceOperators: ReadonlySet<string> = new Set(["Slice", "Split", "Concat"]);
 
