@@ -5,7 +5,7 @@ import { elementCount, type Tensor } from "../../graph/tensor.js";
 import { UniqueNames } from "../../graph/unique-names.js";
 import { constantTensor } from "./constants.js";
 import { firstMeetings } from "./first-meetings.js";
-import type { GradientReach } from "./gradient-reach.js";
+import { type GradientReach, isDifferentiable } from "./gradient-reach.js";
 import { type Fans, kernelOperator, type ParameterRole } from "./kernel-operators.js";
 import { bufferInputs, normalizationOperator, normalizedInput, type NormalizationOperator } from "./normalization.js";
 import { isRearrangement, WeightViews } from "./weight-view.js";
@@ -215,7 +215,11 @@ class LayerFinder {
     for (const next of behind) {
       if (this.#kernelTensor(next) !== undefined) return true;
       if (next.origin.kind !== "operation") continue;
-      for (const input of next.origin.operation.inputs) if (input !== undefined) behind.add(input);
+      const { operation } = next.origin;
+      for (const [index, input] of operation.inputs.entries()) {
+        // An extent of a weight is none of its values.
+        if (input !== undefined && isDifferentiable(operation, index)) behind.add(input);
+      }
     }
     return false;
   }

@@ -751,4 +751,14 @@ describe("warnings", () => {
     });
     expect(structure.warnings.join()).toMatch(/computed weight/);
   });
+
+  it("none of a computed weight where a Gather takes an extent of a weight", () => {
+    const { structure } = analyzed((graph, x) => {
+      const w = graph.initializer(weights("w", [8, 4]));
+      const extent = graph.node("Gather", [graph.node("Shape", [w]), graph.initializer(int64Tensor("last", [1]))]);
+      const target = graph.node("Concat", [graph.initializer(int64Tensor("rest", [-1])), extent], { axis: 0 });
+      return graph.node("Reshape", [graph.node("MatMul", [x, w]), target]);
+    });
+    expect(structure.warnings).toEqual([]);
+  });
 });
