@@ -64,6 +64,10 @@ describe("models exported by PyTorch", () => {
     }
   });
 
+  it.each(files)("%s: none is missed that is there, tied or folded into another", (file) => {
+    expect(structureOf(readModel(join(folder, file))).absent).toEqual([]);
+  });
+
   it("have at least 98% of their names recovered", () => {
     const names = files.flatMap((file) => {
       const { rows, truth } = rowsAndTruth(file);

@@ -3,6 +3,7 @@ import { InputError } from "../../graph/errors.js";
 import type { Model } from "../../graph/model.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { inlineFunctions } from "../normalize/inline-functions.js";
+import { absentParameters } from "./framework-names/absent.js";
 import type { FrameworkNames } from "./framework-names/exporter.js";
 import { exporterNaming, recoverNames } from "./framework-names/index.js";
 import { tiedCopies } from "./framework-names/tied.js";
@@ -20,6 +21,8 @@ export interface Structure {
   readonly totalDepth: number;
   /** Float initializers that are no parameters because of `freeze`. */
   readonly frozen: readonly Tensor[];
+  /** Parameters of the framework that no tensor of the file goes by, as far as the file says which there were. */
+  readonly absent: readonly string[];
   /** Each one line, for the person who asked. */
   readonly warnings: readonly string[];
 }
@@ -43,6 +46,7 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Trainabil
 
   const byDefault = trainableByDefault(naming);
   let found = analyze(byDefault);
+  const absent = absentParameters(naming, dataflow, found.layers, found.frameworkNames);
   let frozen: readonly Tensor[] = [];
   if (freeze.length > 0 || train.length > 0) {
     const selection = selectedBy({ freeze, train }, dataflow, found, model.label);
@@ -61,7 +65,8 @@ export function structureOf(model: Model, { freeze = [], train = [] }: Trainabil
     totalDepth: found.totalDepth,
     frameworkNames: found.frameworkNames,
     frozen,
-    warnings: warningsFor({ dataflow, reach, naming }, found),
+    absent: absent.names,
+    warnings: warningsFor({ dataflow, reach, naming, absent }, found),
   };
 }
 

@@ -22,7 +22,7 @@ export function trainableByDefault(naming: ExporterNaming): IsTrainable {
   return (tensor, use) => {
     if (tensor.shape.length === 0 || use === "buffer" || naming.buffers.has(tensor.name)) return false;
     if (!naming.isMadeUp(tensor.name)) return true;
-    if (use === "other" && naming.listsParameters) return false;
+    if (use === "other" && naming.listed !== undefined) return false;
     return use === "kernel" || use === "bias" || !isUniform(tensor);
   };
 }

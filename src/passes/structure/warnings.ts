@@ -1,6 +1,7 @@
 import type { Dataflow, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { describeNode } from "../../graph/model.js";
+import type { AbsentParameters } from "./framework-names/absent.js";
 import type { ExporterNaming } from "./framework-names/exporter.js";
 import type { GradientReach } from "./gradient-reach.js";
 import { isKnownDomain } from "./kernel-operators.js";
@@ -12,11 +13,12 @@ export interface Evidence {
   readonly dataflow: Dataflow;
   readonly reach: GradientReach;
   readonly naming: ExporterNaming;
+  readonly absent: AbsentParameters;
 }
 
 /** What a person should know before trusting the structure of a model, each in one line. */
 export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: FoundLayers): readonly string[] {
-  const { dataflow, reach } = evidence;
+  const { dataflow, reach, naming, absent } = evidence;
   const warnings: string[] = [];
   const unknown = dataflow.operations.filter(({ node }) => !isKnownDomain(node.domain));
   if (unknown.length > 0) {
@@ -47,6 +49,14 @@ export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: 
   if (firstComputed !== undefined) {
     warnings.push(
       `${plural(withComputedWeight.length, "operator applies", "operators apply")} a computed weight, such as ${describeNode(firstComputed.node)}: that counts as no kernel layer`,
+    );
+  }
+  if (absent.count > 0) {
+    const some = absent.names.slice(0, 3).join(", ") + (absent.names.length > 3 ? ", ..." : "");
+    const which = absent.count < absent.names.length ? `among ${some}` : some;
+    const had = plural(naming.listed?.length ?? 0, "parameter", "parameters");
+    warnings.push(
+      `${absent.count} of ${had} that PyTorch had ${absent.count === 1 ? "is" : "are"} not in the file (${which}): equal ones were merged, others folded or not used; export model.train() with optimize=False, see docs/training.md`,
     );
   }
   const merged = mergedParameter(dataflow, layers);
@@ -84,7 +94,7 @@ function isOfModule(name: string): boolean {
 
 /** Where the file lists its parameters, what was computed from them at export is a constant, and may be missed. */
 function foldedConstant({ dataflow, reach, naming }: Evidence, layers: readonly Layer[]): Value | undefined {
-  if (!naming.listsParameters) return undefined;
+  if (naming.listed === undefined) return undefined;
   const placed = new Set(layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name)));
   return dataflow.initializers.find((value) => {
     const { name, origin } = value;

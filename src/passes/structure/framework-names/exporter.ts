@@ -25,8 +25,11 @@ export interface FrameworkNames {
 export interface ExporterNaming {
   /** Whether the exporter itself made up this initializer's name, because it computed or merged the tensor. */
   readonly isMadeUp: (name: string) => boolean;
-  /** Whether the file says which of its tensors are parameters: what is made up and no weight then is none. */
-  readonly listsParameters: boolean;
+  /**
+   * The names of all parameters that the framework had, where the file lists them: what is made up and no weight then is
+   * none. Undefined where it does not.
+   */
+  readonly listed: readonly string[] | undefined;
   /** Initializers that the framework does not train. */
   readonly buffers: ReadonlySet<string>;
   readonly recover: (context: NamingContext) => FrameworkNames;

@@ -13,7 +13,7 @@ import { torchScript } from "./torchscript.js";
 /** Any other program: names that look like those of a PyTorch module are what they look like. */
 const unknownExporter: ExporterNaming = {
   isMadeUp: () => false,
-  listsParameters: false,
+  listed: undefined,
   buffers: new Set(),
   recover: ({ layers }) => ({
     of: new Map(

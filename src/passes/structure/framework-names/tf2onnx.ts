@@ -8,7 +8,7 @@ import type { Exporter, FrameworkNames, NamingContext } from "./exporter.js";
  * `sequential/conv2d_1`. Keras 2 (tf_keras) writes scopes as they are.
  */
 export const tf2onnx: Exporter = ({ producerName }) =>
-  producerName === "tf2onnx" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
+  producerName === "tf2onnx" ? { isMadeUp, listed: undefined, buffers: new Set(), recover } : undefined;
 
 function isMadeUp(name: string): boolean {
   return /^const_fold_opt__|^[A-Z]\d*__\d+$/.test(name);

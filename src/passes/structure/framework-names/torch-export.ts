@@ -14,7 +14,7 @@ export const torchExport: Exporter = (model) => {
   const known = new Set([...parameters, ...buffers]);
   return {
     isMadeUp: (name) => !known.has(name),
-    listsParameters: true,
+    listed: parameters,
     buffers,
     recover: (context) => recover(context, parameters),
   };

@@ -10,7 +10,7 @@ import { kernelNameFromBias, modulePath, parameterName, recurrentLayerIndices, r
  * the name of their node (`/encoder/layer.0/query/MatMul`) and their neighbours tell what they were.
  */
 export const torchScript: Exporter = ({ producerName }) =>
-  producerName === "pytorch" ? { isMadeUp, listsParameters: false, buffers: new Set(), recover } : undefined;
+  producerName === "pytorch" ? { isMadeUp, listed: undefined, buffers: new Set(), recover } : undefined;
 
 /** ONNX Runtime's optimizer leaves the producer as it is, but makes up names of its own, and keeps those of other exporters. */
 function isMadeUp(name: string): boolean {
