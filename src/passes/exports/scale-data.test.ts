@@ -62,6 +62,16 @@ describe("pythonScales", () => {
     ]);
   });
 
+  it("lists what the file has not in comments", () => {
+    const table = { ...tableOf([row({})]), absentParameters: ["norm1.weight", 'norm2"\n'] };
+    expect(pythonScales(collectScales(table)).split("\n").slice(2)).toEqual([
+      "}",
+      "# Parameters not recovered from the file, merged with equal ones or folded at export: scale 1:",
+      '#   "norm1.weight"',
+      String.raw`#   "norm2\"\n"`,
+    ]);
+  });
+
   it("says which of two tied tensors counts", () => {
     const found = lines([row({ name: "a", scale: 1 }), row({ name: "b", scale: 5 })]);
     expect(found.at(-1)).toBe('#   "fc1.weight": 1.0 from "a", not 5.0 from "b"');

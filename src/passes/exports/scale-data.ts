@@ -24,6 +24,8 @@ export interface ScaleData {
   readonly conflicts: readonly Conflict[];
   /** Rows without a name in the training framework. */
   readonly unnamed: readonly ScaleTableRow[];
+  /** Names in the training framework that no row goes by. */
+  readonly absent: readonly string[];
 }
 
 /** Comments list this many names at most. */
@@ -56,11 +58,12 @@ export function collectScales(table: ScaleTable): ScaleData {
     );
   }
   const scales = [...keptRows].map(([name, { scale, role }]) => ({ name, scale, role }));
-  return { scales, conflicts, unnamed: table.parameters.filter((row) => frameworkNames(row).length === 0) };
+  const unnamed = table.parameters.filter((row) => frameworkNames(row).length === 0);
+  return { scales, conflicts, unnamed, absent: table.absentParameters ?? [] };
 }
 
 /** The Python dictionary SCALES, followed by comments on what is not in it. */
-export function pythonScales({ scales, conflicts, unnamed }: ScaleData): string {
+export function pythonScales({ scales, conflicts, unnamed, absent }: ScaleData): string {
   return [
     "SCALES = {",
     ...scales.map(({ name, scale }) => `    ${pythonString(name)}: ${pythonFloat(scale)},`),
@@ -78,6 +81,10 @@ export function pythonScales({ scales, conflicts, unnamed }: ScaleData): string 
       unnamed.map(
         (row) => `${pythonString(row.name)} (${row.role}, shape [${row.shape.join(", ")}]): ${pythonFloat(row.scale)}`,
       ),
+    ),
+    ...comment(
+      "Parameters not recovered from the file, merged with equal ones or folded at export: scale 1:",
+      absent.map(pythonString),
     ),
   ].join("\n");
 }

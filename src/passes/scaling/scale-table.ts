@@ -69,6 +69,8 @@ export interface ScaleTable {
     readonly totalDepth: number;
   };
   readonly parameters: readonly ScaleTableRow[];
+  /** Parameters of the framework that no tensor of the file goes by: merged, folded or not used at export. */
+  readonly absentParameters?: readonly string[];
 }
 
 /** The scales of a model's parameters: a scale table without the model's identity. */

@@ -50,6 +50,7 @@ export function scalesOf(structure: Structure, options: ScaleOptions = {}): Scal
     strategy: { name, gamma, convention: conventionName, normalized: normalize },
     statistics,
     parameters: normalize ? normalized(rows) : rows,
+    ...(structure.absent.length > 0 ? { absentParameters: structure.absent } : {}),
   };
 }
 

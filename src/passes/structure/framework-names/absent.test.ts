@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { float32Tensor, graphBuilder, modelOf } from "../../../graph/builder.js";
+import { scalesOf } from "../../scaling/scales.js";
 import { structureOf } from "../structure.js";
 import type { TrainabilityOptions } from "../trainability.js";
 
@@ -30,6 +31,12 @@ describe("parameters that PyTorch had and the file has not", () => {
         /^4 of 6 parameters .*not in the file \(norm1\.weight, norm2\.weight, a, \.\.\.\): .*merged/,
       ),
     ]);
+  });
+
+  it("are listed in the scale table", () => {
+    const listed = ["fc1.weight", "fc2.weight", "norm.weight"];
+    expect(scalesOf(structureWith(listed, "fc2.weight")).absentParameters).toEqual(["norm.weight"]);
+    expect(scalesOf(structureWith(listed.slice(0, 2), "fc2.weight"))).not.toHaveProperty("absentParameters");
   });
 
   it("are none where all are there, trained or not", () => {
