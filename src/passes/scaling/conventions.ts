@@ -1,7 +1,7 @@
 import { integerAttribute } from "../../graph/model.js";
 import { elementCount } from "../../graph/tensor.js";
 import { kerasVariableName } from "../structure/framework-names/tf2onnx.js";
-import { isRecurrent, kernelConnections, type Layer, type Parameter } from "../structure/layers.js";
+import { isKernel, isRecurrent, kernelConnections, type Layer, type Parameter } from "../structure/layers.js";
 import type { Structure } from "../structure/structure.js";
 import type { Convention, ScaleTable } from "./scale-table.js";
 
@@ -140,11 +140,6 @@ function directionsOf(layer: Layer): number | undefined {
   const [kernel] = layer.parameters;
   if (!isRecurrent(layer) || kernel === undefined) return undefined;
   return kernel.tensor.shape.length === 3 ? kernel.tensor.shape[0] : 1;
-}
-
-/** Whether a parameter enters the statistics of convention `layer`. */
-function isKernel({ role }: Parameter): boolean {
-  return role === "kernel" || role === "recurrent" || role === "embedding";
 }
 
 function statisticsOf(connections: readonly number[], totalDepth: number): ScaleTable["statistics"] {

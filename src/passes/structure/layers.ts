@@ -36,6 +36,11 @@ export interface Layer {
   readonly parameters: readonly Parameter[];
 }
 
+/** Whether a parameter is a kernel, and not one that shifts or scales. */
+export function isKernel({ role }: Parameter): boolean {
+  return role === "kernel" || role === "recurrent" || role === "embedding";
+}
+
 /**
  * Connections of each kernel that an operation applies. Parameters that come through one input are one kernel, as those
  * of the two directions of an LSTM are, which some exporters store apart.

@@ -743,6 +743,22 @@ describe("warnings", () => {
     );
   });
 
+  it.each([
+    ["a new bias and the shift of a normalization", false, [0, 0, 0, 0], /"onnx::Add_1" and "onnx::Add_2"/],
+    ["none where they are trained, and so are one", false, [0.5, 0, 0, 1], /^$/],
+    ["none where a layer is applied twice", true, [0, 0, 0, 0], /^$/],
+  ])("parameters that the exporter merged under names of its own: %s", (_, isAppliedTwice, values, expected) => {
+    const [g, x] = [graphBuilder("merged"), "x"];
+    g.input(x, "float32", [1, 4]);
+    const bias = g.initializer(float32Tensor("onnx::Add_1", [4], values));
+    const other = g.node("Identity", [bias], {}, { outputs: ["onnx::Add_2"] });
+    const first = g.initializer(weights("onnx::MatMul_3", [4, 4]));
+    const second = isAppliedTwice ? first : g.initializer(weights("onnx::MatMul_4", [4, 4]));
+    const hidden = g.node("Relu", [g.node("Add", [g.node("MatMul", [x, first]), bias])]);
+    g.output(g.node("Add", [g.node("MatMul", [hidden, second]), other]));
+    expect(structureOf({ ...modelOf(g.graph()), producerName: "pytorch" }).warnings.join()).toMatch(expected);
+  });
+
   it("a computed weight", () => {
     const { structure } = analyzed((graph, x) => {
       const direction = graph.initializer(weights("direction", [4, 4, 3, 3]));

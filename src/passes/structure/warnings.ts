@@ -1,11 +1,12 @@
 import type { Dataflow, Value } from "../../graph/dataflow.js";
 import { isFloatingPoint } from "../../graph/data-type.js";
 import { describeNode } from "../../graph/model.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { AbsentParameters } from "./framework-names/absent.js";
-import type { ExporterNaming } from "./framework-names/exporter.js";
+import { type ExporterNaming, parametersOf } from "./framework-names/exporter.js";
 import type { GradientReach } from "./gradient-reach.js";
 import { isKnownDomain } from "./kernel-operators.js";
-import type { FoundLayers, Layer } from "./layers.js";
+import { type FoundLayers, isKernel, type Layer, type Parameter } from "./layers.js";
 import { isUniform } from "./trainability.js";
 
 /** What the layers of a model were found from. */
@@ -62,7 +63,7 @@ export function warningsFor(evidence: Evidence, { layers, withComputedWeight }: 
   const merged = mergedParameter(dataflow, layers);
   if (merged !== undefined) {
     warnings.push(
-      `parameters of equal values were merged by the exporter, such as "${merged.name}" and "${merged.other}", and are trained as one: PyTorch keeps them apart with training=torch.onnx.TrainingMode.TRAINING`,
+      `parameters of equal values were merged by the exporter, such as "${merged.name}" and "${merged.other}", and are trained as one: PyTorch keeps them apart with training=torch.onnx.TrainingMode.TRAINING, and any exporter once they differ`,
     );
   }
   const folded = foldedConstant(evidence, layers);
@@ -79,12 +80,24 @@ function mergedParameter(
   { operations }: Dataflow,
   layers: readonly Layer[],
 ): { readonly name: string; readonly other: string } | undefined {
-  const names = new Set(layers.flatMap(({ parameters }) => parameters.map(({ tensor }) => tensor.name)));
+  const found = new Map(parametersOf(layers).map((placed) => [placed.parameter.tensor.name, placed]));
   for (const { node } of operations) {
     const [[name = ""], [other = ""]] = [node.inputs, node.outputs];
-    if (node.opType === "Identity" && names.has(name) && isOfModule(name) && isOfModule(other)) return { name, other };
+    const placed = found.get(name);
+    if (node.opType !== "Identity" || placed === undefined) continue;
+    if (isOfModule(name) ? isOfModule(other) : other.startsWith("onnx::") && isFresh(placed)) return { name, other };
   }
   return undefined;
+}
+
+/**
+ * Whether a parameter under a made-up name is a bias or of a normalization, as it was before training, in a layer that is
+ * applied once. Where a layer is applied twice, the exporter merges what it computed twice from one parameter.
+ */
+function isFresh({ layer, parameter }: { readonly layer: Layer; readonly parameter: Parameter }): boolean {
+  const kernels = layer.parameters.filter(isKernel);
+  const isOnce = kernels.length > 0 && kernels.every(({ uses }) => uses === 1);
+  return !isKernel(parameter) && isOnce && elementCount(parameter.tensor.shape) > 1 && isUniform(parameter.tensor);
 }
 
 /** What is computed has a path, and what the exporter made up a prefix. */
