@@ -6,6 +6,7 @@ import {
   type Contract,
   type DataDescription,
   InputError,
+  isSameFile,
   openSource,
   type Source,
   type SourceOptions,
@@ -165,7 +166,8 @@ export async function openData(
 export async function openExamples(given: GivenExamples): Promise<readonly Source[]> {
   const sources = await openSources(given.data, given);
   const columns = new Set(sources.flatMap((source) => source.columns.map(({ name }) => name)));
-  const files = given.target.filter((name) => !columns.has(name) && existsSync(name) && statSync(name).isFile());
+  const isOfData = (name: string) => columns.has(name) || given.data.some((path) => isSameFile(path, name));
+  const files = given.target.filter((name) => !isOfData(name) && existsSync(name) && statSync(name).isFile());
   return [...sources, ...(await openSources(files, given))];
 }
 

@@ -136,6 +136,19 @@ describe("train", () => {
     }
   });
 
+  it("has features for targets where that is said", async () => {
+    writeFileSync(path("signals.npy"), npy(Float32Array.from({ length: 100 }, randomNumbers(1)), [20, 5]));
+    await run("new", "mlp", "5-2-5", "-o", "autoencoder.onnx", "--quiet");
+    const signals = ["--data", "signals.npy", "--target", "signals.npy", "--loss", "mse", "--epochs", "1"];
+    const train = ["train", "autoencoder.onnx", ...signals, "-o", "o.onnx"];
+    await expectRefusal(
+      train,
+      /^error: --features: there are no columns but targets; name some with --features: they may be targets, too$/,
+    );
+    const { status, stderr } = await run(...train, "--features", "signals.npy");
+    expect(status, stderr).toBe(0);
+  });
+
   it("leaves nothing in the home folder", () => {
     mkdirSync(path("home"));
     const train = ["train", "mlp.onnx", "--data", "houses.csv", ...house, "--epochs", "1", "-o", "home.onnx"];

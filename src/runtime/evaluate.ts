@@ -61,7 +61,9 @@ export async function evaluate(model: Model, data: Dataset, options: EvaluateOpt
   try {
     const run = (batch: Batch, outputs: ReadonlySet<string>) => evaluateBatch(call, fed, batch, outputs);
     const measured = await validate(data, run, measures, batching);
-    return { ...measured, warnings: leftOut(data.count, batching, "the data") };
+    const isFinite = Number.isFinite(measured.loss);
+    const odd = isFinite ? [] : [`the loss is ${measured.loss}: look at the data, and at the weights of the model`];
+    return { ...measured, warnings: [...leftOut(data.count, batching, "the data"), ...odd] };
   } finally {
     await call.session.close();
   }

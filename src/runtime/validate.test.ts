@@ -64,6 +64,14 @@ describe("a validation", () => {
     expect([whole.examples, warnings]).toEqual([8, []]);
   });
 
+  it("says where the loss is no number", async () => {
+    const broken = { type: "float32", data: new Float32Array(4).fill(NaN), dims: [4, 1] } as const;
+    const values = new Map([["w0", broken]]);
+    const { loss, warnings } = await evaluate(dense([4, 1]), numbers(3), { loss: { name: "mse" }, values });
+    expect(loss).toBeNaN();
+    expect(warnings).toEqual(["the loss is NaN: look at the data, and at the weights of the model"]);
+  });
+
   it("measures what people look at where nothing is said, and nothing where they want that", async () => {
     const regression = { training: numbers(6), validation: numbers(4) };
     const of = async (metrics?: readonly string[]) => {

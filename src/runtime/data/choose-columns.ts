@@ -189,5 +189,9 @@ function defaultFeatures(
   if (named.length === 1) return named;
   const what = free.length === 0 ? "there are no columns but targets" : `which columns feed "${name}" is not clear`;
   const names = firstNames(free.map(({ column }) => column.name));
-  throw new InputError("--features", what, free.length === 0 ? "use data with features" : `name some of ${names}`);
+  throw new InputError(
+    "--features",
+    what,
+    free.length === 0 ? "name some with --features: they may be targets, too" : `name some of ${names}`,
+  );
 }
