@@ -39,6 +39,7 @@ export const sourceOptions = {
   "missing-values": {
     type: "string",
     requiresArg: true,
+    defaultDescription: "NA, N/A, NaN, nan, null, NULL, ?",
     describe: "CSV: what stands for a missing value besides an empty cell, with commas between",
   },
   "text-columns": {

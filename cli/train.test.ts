@@ -338,7 +338,7 @@ describe("train", () => {
     const wrong = ["--data", "images.idx", "--target", "wrong.idx", "--loss", "softmax-cross-entropy", "-o", "no.onnx"];
     await expectRefusal(
       ["train", "cnn.onnx", ...wrong],
-      /^error: wrong\.idx, row 17 \(counted from 0\), column "data": holds 3, and class numbers go from 0 to 2$/,
+      /^error: wrong\.idx, row 17 \(counted from 0\), column "data": holds 3, and class numbers go from 0 to 2; labels of another kind are numbered with --number-labels$/,
     );
     writeFileSync(
       path("wide.idx"),

@@ -75,25 +75,26 @@ function numberFinder(
     }
     return -1;
   };
-  const what = (number: number) => {
+  const wrong = (index: number, number: number): Wrong => {
     if (classes !== undefined) {
       const rule = Number.isInteger(number) ? `go from 0 to ${classes - 1}` : "are whole";
-      return `holds ${number}, and class numbers ${rule}`;
+      const remedy = "labels of another kind are numbered with --number-labels";
+      return { index, what: `holds ${number}, and class numbers ${rule}`, remedy };
     }
     const rule = Number.isInteger(number) ? `numbers from ${least} to ${most}` : "whole numbers";
-    return `holds ${number}, and "${name}" takes ${rule} (${type})`;
+    return { index, what: `holds ${number}, and "${name}" takes ${rule} (${type})` };
   };
   return (block) => {
     if (stored.shape.length === 0) {
       const numbers = new Float64Array(block.rows.length);
       readScalars(block, stored, numbers);
       const index = firstWrong(numbers);
-      return index < 0 ? undefined : { index, what: what(numbers[index] ?? 0) };
+      return index < 0 ? undefined : wrong(index, numbers[index] ?? 0);
     }
     for (let index = 0; index < block.rows.length; index++) {
       const numbers = elementsOf(block, stored, index);
-      const wrong = firstWrong(numbers);
-      if (wrong >= 0) return { index, what: what(numbers[wrong] ?? 0) };
+      const place = firstWrong(numbers);
+      if (place >= 0) return wrong(index, numbers[place] ?? 0);
     }
     return undefined;
   };

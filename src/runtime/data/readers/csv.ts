@@ -63,7 +63,7 @@ async function openCsv(file: DataFile, options: SourceOptions): Promise<Source> 
       throw new InputError(
         path,
         `column "${name}" has numbers with a decimal comma, "${comma}"`,
-        "write them with a point, or declare the column as text",
+        "write them with a point, or take the column as text with --text-columns",
       );
     }
     return { name, position, kind: isText ? "text" : "float64", shape: [] };
@@ -97,7 +97,7 @@ async function openCsv(file: DataFile, options: SourceOptions): Promise<Source> 
             throw new InputError(where, `has ${counted(cells)}, ${other} has ${width}`, remedy);
           }
           const problem = `"${shortened(wrong.cell)}" ${notANumber(wrong.cell)}`;
-          const fix = "correct it, or declare the column as text";
+          const fix = "correct it, name it with --missing-values, or take the column as text with --text-columns";
           throw new InputError(`${where}, column "${names[wrong.column]}"`, problem, fix);
         },
       };
