@@ -153,6 +153,6 @@ function refuseContradictions(options: AnnotateOptions): void {
   if (options["all-strategies"] && gamma !== undefined) {
     throw new InputError("--gamma", "means another thing to each strategy", "leave it out, or name one --strategy");
   }
-  if (embed !== undefined) requireOutputFile("--embed", embed, {});
+  if (embed !== undefined) requireOutputFile("--embed", embed);
   if (output !== undefined) requireOutputFile("--output", output, { "the model": [...models, embed] });
 }

@@ -10,6 +10,7 @@ import {
   type InitializationOptions,
   readModel,
   report,
+  requireWhole,
   rewrite,
   scalesOf,
   scaleTable,
@@ -119,9 +120,7 @@ export const compareCommand: CommandModule<CommonOptions, CompareCommandOptions>
 
 async function compareModel(options: CompareCommandOptions, terminal: Terminal): Promise<void> {
   const { model: path, gamma, normalized, measure, init, seeds: count = 5, report: reportPath } = options;
-  if (!Number.isSafeInteger(count) || count < 2 || count > MOST_SEEDS) {
-    throw new InputError(`--seeds ${count}`, `is out of range: it takes a whole number from 2 to ${MOST_SEEDS}`);
-  }
+  requireWhole("--seeds", count, 2, MOST_SEEDS);
   if (reportPath !== undefined) {
     const data = [...options.data, ...options.target, ...options["validation-data"], ...options["test-data"]];
     requireOutputFile("--report", reportPath, { "the model": [path], "the data": data });

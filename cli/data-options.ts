@@ -7,6 +7,7 @@ import {
   type DataDescription,
   InputError,
   isSameFile,
+  MISSING,
   openSource,
   type Source,
   type SourceOptions,
@@ -39,7 +40,7 @@ export const sourceOptions = {
   "missing-values": {
     type: "string",
     requiresArg: true,
-    defaultDescription: "NA, N/A, NaN, nan, null, NULL, ?",
+    defaultDescription: MISSING.filter((text) => text !== "").join(", "),
     describe: "CSV: what stands for a missing value besides an empty cell, with commas between",
   },
   "text-columns": {

@@ -152,7 +152,7 @@ function toSizes(where: string, text: string, separator: string, example: string
 }
 
 function write(model: Model, path: string, terminal: Terminal): void {
-  requireOutputFile("--output", path, {});
+  requireOutputFile("--output", path);
   writeFile(path, [encodeModel(model)]);
   terminal.message("note", `wrote ${path}`);
 }

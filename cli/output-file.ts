@@ -8,7 +8,7 @@ export type KeptFiles = Readonly<Record<string, readonly (string | undefined)[]>
  * @param option that names the file
  * @throws InputError for a file that cannot be written, and for one that must stay
  */
-export function requireOutputFile(option: string, path: string, kept: KeptFiles): void {
+export function requireOutputFile(option: string, path: string, kept: KeptFiles = {}): void {
   if (path === "") throw new InputError(option, "names no file");
   const overwritten = Object.entries(kept).find(([, files]) =>
     files.some((file) => file !== undefined && isSameFile(file, path)),

@@ -147,7 +147,7 @@ export type { Batch, BatchStream, Dataset, Field } from "./runtime/data/dataset.
 export type { Columns, DataDescription } from "./runtime/data/description.js";
 export { epochOrder, permutation } from "./runtime/data/order.js";
 export { randomOf, type Random } from "./runtime/data/random.js";
-export { openSource, type DataFormatName, type SourceOptions } from "./runtime/data/readers/index.js";
+export { MISSING, openSource, type DataFormatName, type SourceOptions } from "./runtime/data/readers/index.js";
 export type { Source, SourceChunk, SourceColumn, SourceValues } from "./runtime/data/source.js";
 export type { EarlyStoppingOptions } from "./runtime/early-stopping.js";
 export { evaluate, type Evaluated, type EvaluateOptions } from "./runtime/evaluate.js";
@@ -183,3 +183,4 @@ export { epochLine, progressAfter, progressLine, type LineOptions, type Progress
 export { report, type ReportInput } from "./runtime/reports/report.js";
 export { TensorBoardLog, type TensorBoardOptions } from "./runtime/reports/tensorboard.js";
 export { holmCorrected, pairedTTest, type PairedTTest } from "./runtime/statistics.js";
+export { requireWhole } from "./runtime/whole-number.js";

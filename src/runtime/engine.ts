@@ -98,7 +98,7 @@ export class Engine {
   /**
    * Computes the loss and the gradients of a batch, and moves the running statistics.
    * @param seed from 0 to 2³² − 1: what is dropped follows from it
-   * @param fullBatch how many examples full batches have, of which the first call tells: they may have a graph of their own
+   * @param fullBatch how many examples are in full batches, which may have a graph of their own; the first call tells
    * @returns the loss
    * @throws InputError for a batch that does not fit the model
    */

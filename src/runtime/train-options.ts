@@ -1,7 +1,7 @@
 import { InputError } from "../graph/errors.js";
 import type { RewriteOptions } from "../passes/training/rewrite.js";
 import type { BatchStream, Dataset } from "./data/dataset.js";
-import { nearestName } from "./data/readers/choose-columns.js";
+import { nearestName } from "./nearest-name.js";
 import type { EarlyStoppingOptions } from "./early-stopping.js";
 import type { TrainingEvent } from "./events.js";
 import type { HostTensor } from "./host-tensor.js";

@@ -16,8 +16,8 @@ export interface WeightView {
 
 /**
  * Follows constants forward through Transpose, Reshape, Flatten, Squeeze, Unsqueeze, Cast, CastLike, Identity,
- * QuantizeLinear and DequantizeLinear, and through Slice, Split and Concat, by which exporters reorder the gates of recurrent weights and
- * take packed projections apart. Operations must be visited in topological order.
+ * QuantizeLinear and DequantizeLinear, and through Slice, Split and Concat, by which exporters reorder the gates of
+ * recurrent weights and take packed projections apart. Operations must be visited in topological order.
  */
 export class WeightViews {
   readonly #computed = new Map<Value, readonly WeightView[]>();

@@ -35,7 +35,8 @@ export function inInferenceMode(model: Model): Model {
 
 /** The edits of a model's file that make it what {@link inInferenceMode} makes of the model. */
 export function inferenceModeEdits({ graph }: Model, source: ByteSource): readonly EditInside[] {
-  const keptOf = inferenceMode(graph);
+  const changed = graph.nodes.map(inferenceMode(graph));
+  if (changed.every((kept) => kept === undefined)) return [];
   const wire = new WireReader(source);
   const edits: EditInside[] = [];
   const remove = ({ tag, end, inside }: SizedField) => {
@@ -43,8 +44,7 @@ export function inferenceModeEdits({ graph }: Model, source: ByteSource): readon
   };
   let index = 0;
   const visitNode = (at: SizedField) => {
-    const node = graph.nodes[index++];
-    const kept = node && keptOf(node);
+    const kept = changed[index++];
     if (kept === undefined) return;
     const seen = { inputs: 0, outputs: 0 };
     const visit = ({ number }: { readonly number: number }, field: SizedField) => {

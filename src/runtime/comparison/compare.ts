@@ -43,7 +43,7 @@ export async function compare(model: Model, data: ComparisonData, options: Compa
     for (const { variant, runs } of variants) {
       if (signal?.aborted === true) throw new InputError("comparison", "was interrupted");
       const place = { variant: variant.name, seed, run: ++run, runs: seeds.length * variants.length };
-      const { onEvent, metrics: _metrics, ...common } = options;
+      const { onEvent, ...common } = options;
       const training: TrainOptions = {
         ...common,
         ...variant.options,

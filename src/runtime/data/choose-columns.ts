@@ -3,7 +3,7 @@ import { firstNames, InputError } from "../../graph/errors.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import type { Columns, DataDescription } from "./description.js";
 import { isNumberType, type NumberType } from "./host-array.js";
-import { nearestName } from "./readers/choose-columns.js";
+import { nearestName } from "../nearest-name.js";
 import type { Source, SourceColumn } from "./source.js";
 
 /** A column of one of several files. */
