@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type OptimizerOptions, optimizerSettings } from "../../passes/optimizer/index.js";
 import type { GradientClip } from "../../passes/optimizer/optimizer.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
+import { stepNumbers } from "../../passes/optimizer/step-numbers.js";
 import { type UpdatedParameter, updateArtifact } from "../../passes/training/update-artifact.js";
 import { graphBuilder, modelOf } from "../../graph/builder.js";
 import { InPlaceSession } from "../in-place-session.js";
@@ -172,6 +173,26 @@ describe("what cannot be one pass is left to a session", () => {
     } as const;
     expect(FusedUpdate.compile(updateArtifact([large], optimizerSettings({})))).toBeUndefined();
   });
+});
+
+test.each([
+  { dataType: "float32", least: 2 ** -126, steps: 150 },
+  { dataType: "float64", least: 2 ** -1022, steps: 1100 },
+] as const)("moments of gradients that have become 0 end as 0: $dataType", ({ dataType, least, steps }) => {
+  const settings = optimizerSettings({ optimizer: "adam", beta1: 0.3, beta2: 0.5 });
+  const parameter = { name: "w", dataType, shape: [3], scaleShape: undefined, decays: true };
+  const fused = FusedUpdate.compile(updateArtifact([parameter], settings));
+  const valuesOf = (role: "gradient" | "moment1" | "moment2") => fused?.array({ role, of: "w" })?.data;
+  const [gradient, first, second] = [valuesOf("gradient"), valuesOf("moment1"), valuesOf("moment2")];
+  gradient?.set([1, 0.5, -1]);
+  for (let step = 1; step <= steps; step++) {
+    fused?.run(stepNumbers(settings, 0.01, step));
+    gradient?.set([0, 0, -1]);
+    expect([...(first ?? [])].filter((value) => value !== 0 && Math.abs(value) < least)).toEqual([]);
+  }
+  expect([...(first ?? []).slice(0, 2), ...(second ?? []).slice(0, 2)]).toEqual([0, 0, 0, 0]);
+  expect(first?.[2]).toBeCloseTo(-1, 5);
+  expect(second?.[2]).toBeCloseTo(1, 5);
 });
 
 test("sessions read the state where it is, and write there", async () => {

@@ -37,8 +37,8 @@ interface PlacedLoop {
 /**
  * An update as one pass over memory: the state is in the memory of WebAssembly, as arrays that sessions take like any
  * other, and code made for the update's graph reads and writes each element once. What it computes is bit for bit what
- * ONNX Runtime computes of the graph; of maxima and minima of 0 and −0, which are either with ONNX Runtime, it takes 0
- * for the greater.
+ * ONNX Runtime computes of the graph, but that moments end as 0 ({@link loopFunction}); of maxima and minima of 0 and −0,
+ * which are either with ONNX Runtime, it takes 0 for the greater.
  */
 export class FusedUpdate {
   /** What a session is to compute before {@link run}, if anything. */

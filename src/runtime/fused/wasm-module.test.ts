@@ -2,18 +2,22 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   block,
-  branch,
   branchIf,
   i32Add,
   i32Const,
+  f32Const,
+  f64Const,
   i32IsZero,
   i32Sub,
   localGet,
   localSet,
+  localTee,
   loop,
   memoryImport,
   signed,
   unsigned,
+  v128And,
+  v128AndNot,
   v128Load,
   v128Store,
   type VectorOperation,
@@ -40,7 +44,7 @@ const vectors = {
   f32: { address: 0, a: [4, -9, 0.25, Infinity], b: [2, 3, NaN, -1], round: Math.fround, ArrayOf: Float32Array },
   f64: { address: 64, a: [4, -9], b: [3, -0.5], round: (value: number) => value, ArrayOf: Float64Array },
 };
-const golds: Readonly<Record<Exclude<VectorOperation, "splat">, (a: number, b: number) => number>> = {
+const golds: Readonly<Record<Exclude<VectorOperation, "splat" | "lt">, (a: number, b: number) => number>> = {
   abs: Math.abs,
   neg: (a) => -a,
   sqrt: Math.sqrt,
@@ -75,17 +79,41 @@ describe("instructions do what JavaScript does", () => {
     expect([...new Float32Array(buffer, 256, 4)]).toEqual([0.1, 0.1, 0.1, 0.1].map(Math.fround));
   });
 
+  test.each([
+    { type: "f32", constant: f32Const, least: 2 ** -126 },
+    { type: "f64", constant: f64Const, least: 2 ** -1022 },
+  ] as const)("$type elements that are less than a constant, and the others", ({ type, constant, least }) => {
+    const { address, ArrayOf } = vectors[type];
+    const load = [...localGet(0), ...v128Load(0)];
+    const isLess = [...load, ...constant(0.5), ...vectorOperation(type, "splat"), ...vectorOperation(type, "lt")];
+    const body = [
+      ...[...localGet(1), ...load, ...isLess, ...v128And, ...v128Store(0)],
+      ...[...localGet(1), ...load, ...isLess, ...v128AndNot, ...v128Store(16)],
+      ...[...localGet(1), ...constant(least), ...vectorOperation(type, "splat"), ...v128Store(32)],
+    ];
+    const buffer = run({ name: "f", parameters: ["i32", "i32"], locals: [], body }, address + 16, 256);
+    const less = type === "f32" ? [0, 0, 0, -1] : [0, -0.5];
+    const others = type === "f32" ? [2, 3, NaN, 0] : [3, 0];
+    const length = less.length;
+    expect([...new ArrayOf(buffer, 256, 2 * length)]).toEqual([...less, ...others]);
+    expect([...new ArrayOf(buffer, 288, length)]).toEqual(Array.from({ length }, () => least));
+  });
+
   test("a loop that is left when nothing is left to do", () => {
     const [count, address, vector] = [0, 1, 3];
     const again = [
-      ...[...localGet(count), ...i32IsZero, ...branchIf(1)],
       ...[...localGet(address), ...localGet(vector), ...v128Store(300)],
       ...[...localGet(address), ...i32Const(16), ...i32Add, ...localSet(address)],
-      ...[...localGet(count), ...i32Const(1), ...i32Sub, ...localSet(count), ...branch(0)],
+      ...[...localGet(count), ...i32Const(1), ...i32Sub, ...localTee(count), ...branchIf(0)],
     ];
-    const body = [...localGet(2), ...vectorOperation("f64", "splat"), ...localSet(vector), ...block(loop(again))];
-    const buffer = run({ name: "löop", parameters: ["i32", "i32", "f64"], locals: ["v128"], body }, 3, 84, 0.5);
-    expect([...new Float64Array(buffer, 376, 8)]).toEqual([0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0]);
+    const unlessNothing = block([...localGet(count), ...i32IsZero, ...branchIf(0), ...loop(again)]);
+    const body = [...localGet(2), ...vectorOperation("f64", "splat"), ...localSet(vector), ...unlessNothing];
+    const filled = (times: number) => {
+      const one: WasmFunction = { name: "löop", parameters: ["i32", "i32", "f64"], locals: ["v128"], body };
+      return [...new Float64Array(run(one, times, 84, 0.5), 376, 8)];
+    };
+    expect(filled(3)).toEqual([0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0]);
+    expect(filled(0)).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
   });
 });
 

@@ -69,20 +69,25 @@ export function signed(value: number): Code {
 
 export const localGet = (local: number): Code => [0x20, ...unsigned(local)];
 export const localSet = (local: number): Code => [0x21, ...unsigned(local)];
+/** The same, and the value stays on the stack. */
+export const localTee = (local: number): Code => [0x22, ...unsigned(local)];
 export const i32Const = (value: number): Code => [0x41, ...signed(value)];
+export const f32Const = (value: number): Code => [0x43, ...bytesOf(Float32Array.of(value))];
+export const f64Const = (value: number): Code => [0x44, ...bytesOf(Float64Array.of(value))];
 export const i32Add: Code = [0x6a];
 export const i32Sub: Code = [0x6b];
 export const i32IsZero: Code = [0x45];
 
 const NO_RESULT = 0x40;
 const END = 0x0b;
-/** Instructions that `branch` leaves. */
+/** Instructions that `branchIf` leaves. */
 export const block = (body: Code): Code => [0x02, NO_RESULT, ...body, END];
-/** Instructions that `branch` begins again. */
+/** Instructions that `branchIf` begins again. */
 export const loop = (body: Code): Code => [0x03, NO_RESULT, ...body, END];
-/** @param depth how many blocks and loops are between this one and its target */
-export const branch = (depth: number): Code => [0x0c, ...unsigned(depth)];
-/** The same where the number on the stack is not zero. */
+/**
+ * Where the number on the stack is not zero.
+ * @param depth how many blocks and loops are between this one and its target
+ */
 export const branchIf = (depth: number): Code => [0x0d, ...unsigned(depth)];
 
 /** What addresses of vectors are multiples of, as a power of 2: a hint, which takes nothing where it is wrong. */
@@ -91,8 +96,15 @@ const ALIGNMENT = 4;
 export const v128Load = (offset: number): Code => vectorCode(0x00, ALIGNMENT, ...unsigned(offset));
 export const v128Store = (offset: number): Code => vectorCode(0x0b, ALIGNMENT, ...unsigned(offset));
 
-/** Arithmetic on vectors of 4 float32 or 2 float64: IEEE 754, rounded to nearest; min and max of NaN are NaN. */
-export type VectorOperation = "splat" | "abs" | "neg" | "sqrt" | "add" | "sub" | "mul" | "div" | "min" | "max";
+/** Bit by bit: a and b, a and not b. */
+export const v128And: Code = vectorCode(0x4e);
+export const v128AndNot: Code = vectorCode(0x4f);
+
+/**
+ * Arithmetic on vectors of 4 float32 or 2 float64: IEEE 754, rounded to nearest; min and max of NaN are NaN. `lt` gives
+ * all bits of an element where it holds, which is not of NaN, and none elsewhere.
+ */
+export type VectorOperation = "splat" | "abs" | "neg" | "sqrt" | "add" | "sub" | "mul" | "div" | "min" | "max" | "lt";
 const vectorOperations: Readonly<Record<"f32" | "f64", Readonly<Record<VectorOperation, number>>>> = {
   f32: {
     splat: 0x13,
@@ -105,6 +117,7 @@ const vectorOperations: Readonly<Record<"f32" | "f64", Readonly<Record<VectorOpe
     div: 0xe7,
     min: 0xe8,
     max: 0xe9,
+    lt: 0x43,
   },
   f64: {
     splat: 0x14,
@@ -117,12 +130,18 @@ const vectorOperations: Readonly<Record<"f32" | "f64", Readonly<Record<VectorOpe
     div: 0xf3,
     min: 0xf4,
     max: 0xf5,
+    lt: 0x49,
   },
 };
 
 /** An instruction on vectors of a type. */
 export function vectorOperation(type: "f32" | "f64", operation: VectorOperation): Code {
   return vectorCode(vectorOperations[type][operation]);
+}
+
+/** In the order of WebAssembly, which is that of the machine wherever there is Node.js. */
+function bytesOf({ buffer }: Float32Array | Float64Array): Code {
+  return [...new Uint8Array(buffer)];
 }
 
 function vectorCode(operation: number, ...immediates: readonly number[]): Code {
