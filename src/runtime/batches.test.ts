@@ -10,6 +10,7 @@ const options: EpochOptions = {
   skip: 0,
   isFixed: false,
   countedBy: "target",
+  inUse: 1,
 };
 
 /** The first feature of every example, by batch. */
@@ -55,6 +56,19 @@ describe("the batches of an epoch", () => {
   it("depend on seed and epoch", async () => {
     const orders = await Promise.all([{}, { epoch: 2 }, { seed: 1 }].map(batches));
     expect(new Set(orders.map((order) => JSON.stringify(order))).size).toBe(3);
+  });
+
+  it("are read into the memory of those that are not in use any more", async () => {
+    const memories: unknown[][] = [];
+    for await (const group of grouped(epochBatches(numbers(14), { ...options, inUse: 2 }), 2)) {
+      memories.push(group.map(({ batch }) => batch["x"]?.data));
+      expect(new Set(memories.at(-1)).size).toBe(group.length);
+    }
+    // The last one is smaller.
+    expect(memories.map(({ length }) => length)).toEqual([2, 2, 1]);
+    expect(memories[1]).toEqual(memories[0]);
+    expect(memories[1]?.every((memory, index) => memory === memories[0]?.[index])).toBe(true);
+    expect(memories[0]).not.toContain(memories[2]?.[0]);
   });
 
   it("come in order for a validation", async () => {

@@ -22,6 +22,8 @@ export interface EpochOptions {
   readonly isFixed: boolean;
   /** The input whose first axis has the examples of a stream's batch. */
   readonly countedBy: string;
+  /** How many batches are in use at a time: what is read from a dataset before them is overwritten. */
+  readonly inUse: number;
 }
 
 /** Whether examples can be read in any order. */
@@ -40,18 +42,23 @@ export function epochBatches(data: TrainingData["training"], options: EpochOptio
   return isDataset(data) ? batchesOf(data, options) : streamed(data, options);
 }
 
-/** All examples in their order. */
+/** All examples in their order, one batch in use at a time. */
 export function inOrder(data: Dataset, batchSize: number, isFixed: boolean): AsyncIterable<CountedBatch> {
-  return batchesOf(data, { epoch: 1, batchSize, seed: 0, shuffle: false, skip: 0, isFixed });
+  return batchesOf(data, { epoch: 1, batchSize, seed: 0, shuffle: false, skip: 0, isFixed, inUse: 1 });
 }
 
 async function* batchesOf(data: Dataset, options: Omit<EpochOptions, "countedBy">): AsyncGenerator<CountedBatch> {
-  const { epoch, batchSize, seed, shuffle, skip, isFixed } = options;
+  const { epoch, batchSize, seed, shuffle, skip, isFixed, inUse } = options;
   const order = epochOrder(data.count, { seed, epoch, shuffle });
   const end = isFixed ? data.count - (data.count % batchSize) : data.count;
+  // New memory for every batch would be half of what a training of a small network leaves to be collected.
+  const recent: Batch[] = [];
   for (let start = skip * batchSize; start < end; start += batchSize) {
     const examples = order.subarray(start, Math.min(start + batchSize, end));
-    yield { batch: await data.read(examples), examples: examples.length };
+    const spare = recent.length === inUse && examples.length === batchSize ? recent.shift() : undefined;
+    const batch = await data.read(examples, spare);
+    recent.push(batch);
+    yield { batch, examples: examples.length };
   }
 }
 

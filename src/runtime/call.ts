@@ -77,13 +77,25 @@ function runtimeModel(graph: Graph, label: string): Model {
 export function feedsOf({ batch: wanted, checkClasses }: CallPorts, batch: Batch): Tensors {
   checkFeeds(wanted, batch);
   checkClasses(batch);
-  return Object.fromEntries(
-    Object.entries(batch).map(([name, tensor]) => {
-      const [count, elements] = [tensor.data.length, elementCount(tensor.dims)];
-      if (count === elements) return [name, runtimeTensor(tensor)];
-      throw new InputError(`"${name}"`, `has ${count} values, which do not make ${formatShape(tensor.dims)}`);
-    }),
-  );
+  const feeds: Record<string, Tensor> = {};
+  for (const [name, tensor] of Object.entries(batch)) feeds[name] = fedTensor(name, tensor);
+  return feeds;
+}
+
+/** Batches are read into the same tensors again and again. */
+const fedBefore = new WeakMap<HostTensor, Tensor>();
+
+function fedTensor(name: string, tensor: HostTensor): Tensor {
+  const [count, elements] = [tensor.data.length, elementCount(tensor.dims)];
+  if (count !== elements) {
+    throw new InputError(`"${name}"`, `has ${count} values, which do not make ${formatShape(tensor.dims)}`);
+  }
+  const known = fedBefore.get(tensor);
+  // Who makes batches may put other arrays into them.
+  if (known?.data === tensor.data && known.dims === tensor.dims && known.type === tensor.type) return known;
+  const made = runtimeTensor(tensor);
+  fedBefore.set(tensor, made);
+  return made;
 }
 
 /** The memory of inputs or outputs, where they have any. */

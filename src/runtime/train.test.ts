@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { encodeModel } from "../graph/encode-model.js";
 import { readModel } from "../graph/read-model.js";
 import type { Batch, Dataset } from "./data/dataset.js";
+import type { HostTensor } from "./host-tensor.js";
 import type { EpochEvent, TrainingEvent } from "./events.js";
 import {
   batchesOf,
@@ -184,6 +185,33 @@ describe("streams", () => {
     const expected = await bits(() => batches);
     expect(await bits(() => new Set(batches).values())).toEqual(expected);
     expect(await bits(later)).toEqual(expected);
+  });
+
+  it("may fill one batch again and again, or put other arrays into it", async () => {
+    const bits = async (stream: () => Iterable<Batch>) =>
+      bitsOf((await trained(model, { training: stream }, options)).result.values);
+    const whole = batchesOf(numbers(8), 4, 4);
+    const expected = await bits(() => whole);
+    const empty = () =>
+      Object.fromEntries(
+        Object.entries(whole[0] ?? {}).map(([name, { dims }]) => {
+          const length = dims.reduce((product, extent) => product * extent, 1);
+          return [name, { type: "float32" as const, data: new Float32Array(length), dims }];
+        }),
+      );
+    const filled = empty();
+    const fill = (name: string, { data: values }: HostTensor) => filled[name]?.data.set(values as Float32Array);
+    const changed = empty();
+    const change = (name: string, tensor: HostTensor) => Object.assign(changed[name] ?? {}, tensor);
+    for (const [batch, put] of [[filled, fill] as const, [changed, change] as const]) {
+      const again = function* () {
+        for (const one of whole) {
+          for (const [name, tensor] of Object.entries(one)) put(name, tensor);
+          yield batch;
+        }
+      };
+      expect(await bits(again)).toEqual(expected);
+    }
   });
 
   it("tell nothing of their length", async () => {

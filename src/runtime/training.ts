@@ -128,9 +128,10 @@ export class Training {
     yield* this.#end(this.#state.isStopped ? "early-stopping" : "epochs", run, clock);
   }
 
-  #batches({ batchSize, seed, shuffle, isFixed, countedBy }: TrainingSettings): AsyncIterable<CountedBatch> {
+  #batches(settings: TrainingSettings): AsyncIterable<CountedBatch> {
     const { epoch, batch: skip } = this.#state;
-    return epochBatches(this.#data.training, { epoch, batchSize, seed, shuffle, skip, isFixed, countedBy });
+    const { batchSize, seed, shuffle, isFixed, countedBy, accumulate: inUse } = settings;
+    return epochBatches(this.#data.training, { epoch, batchSize, seed, shuffle, skip, isFixed, countedBy, inUse });
   }
 
   /** One update, from one batch or several. */

@@ -41,6 +41,17 @@ describe("datasets from arrays", () => {
     });
   });
 
+  test("use memory again that nobody needs any more, where it fits", async () => {
+    const dataset = datasetFrom({ x: { data: Float32Array.of(1, 2, 3, 4), dims: [4, 1] }, y: [5, 6, 7, 8] });
+    const spare = await dataset.read(Uint32Array.of(0, 1));
+    const batch = await dataset.read(Uint32Array.of(3, 2), spare);
+    expect([...(batch["x"]?.data ?? []), ...(batch["y"]?.data ?? [])]).toEqual([4, 3, 8, 7]);
+    expect([batch["x"], batch["y"]].map((tensor) => tensor?.data)).toEqual([spare["x"]?.data, spare["y"]?.data]);
+    expect(batch["x"]?.data).toBe(spare["x"]?.data);
+    const smaller = await dataset.read(Uint32Array.of(1), batch);
+    expect([smaller["x"]?.dims, smaller["x"]?.data]).toEqual([[1, 1], Float32Array.of(2)]);
+  });
+
   test("copy long examples as well as short ones", async () => {
     const data = Float64Array.from({ length: 200 }, (_, index) => index);
     const { x } = await datasetFrom({ x: { data, dims: [2, 100] } }).read(Uint32Array.of(1));

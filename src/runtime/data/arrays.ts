@@ -4,7 +4,7 @@ import { elementCount } from "../../graph/tensor.js";
 import type { ContractTensor } from "../../passes/training/contract.js";
 import { type HostTensor, tensorOver } from "../host-tensor.js";
 import type { Batch, Dataset, Field } from "./dataset.js";
-import { integerRange, isNumberType, newTensor, type NumberType, putNumbers } from "./host-array.js";
+import { integerRange, isNumberType, newTensor, type NumberType, putNumbers, writableTensor } from "./host-array.js";
 
 /** Numbers in nested lists: [n] or [n][...]. */
 export type NestedNumbers = readonly number[] | readonly NestedNumbers[];
@@ -64,9 +64,9 @@ class ArrayDataset implements Dataset {
     this.fields = tensors.map(({ name, tensor: { type, dims } }) => ({ name, type, shape: dims.slice(1) }));
   }
 
-  read(examples: Uint32Array): Batch {
+  read(examples: Uint32Array, spare?: Batch): Batch {
     const batch: Record<string, HostTensor> = {};
-    for (const { name, take } of this.#takers) batch[name] = take(examples);
+    for (const { name, take } of this.#takers) batch[name] = take(examples, spare?.[name]);
     return batch;
   }
 
@@ -75,8 +75,8 @@ class ArrayDataset implements Dataset {
   }
 }
 
-/** Makes a tensor of the examples with these numbers. */
-type Take = (examples: Uint32Array) => HostTensor;
+/** Makes a tensor of the examples with these numbers, of a spare one where that will do. */
+type Take = (examples: Uint32Array, spare?: HostTensor) => HostTensor;
 
 function takeFrom(tensor: HostTensor): Take {
   const { type, data } = tensor;
@@ -90,10 +90,12 @@ function takeFrom(tensor: HostTensor): Take {
     };
   }
   const copy = rowCopier(data, size);
-  return (examples) => {
+  return (examples, spare) => {
     const dims = [examples.length, ...shape];
     const taken =
-      type === "float16" ? { type, dims, data: new Uint16Array(examples.length * size) } : newTensor(type, dims);
+      type === "float16"
+        ? { type, dims, data: new Uint16Array(examples.length * size) }
+        : writableTensor(type, dims, spare);
     copy(examples, taken.data);
     return taken;
   };

@@ -8,10 +8,14 @@ import { array, feature, memorySource, numbers, target, texts } from "./testing/
 
 const x2 = [feature("x", ["batch", 2]), target(["batch", 1])] as const;
 
-/** All examples of a dataset. */
+/** All examples of a dataset, which are the same in memory of their own and in that of others. */
 async function all(dataset: Dataset | undefined): Promise<Batch> {
   if (dataset === undefined) throw new Error("no dataset");
-  return dataset.read(Uint32Array.from({ length: dataset.count }, (_, example) => example));
+  const examples = Uint32Array.from({ length: dataset.count }, (_, example) => example);
+  const batch = await dataset.read(examples);
+  const others = await dataset.read(examples.toReversed());
+  expect(await dataset.read(examples, others)).toEqual(batch);
+  return batch;
 }
 
 async function values(dataset: Dataset | undefined, name: string): Promise<number[]> {

@@ -17,8 +17,11 @@ export interface Dataset {
   /** How many examples. */
   readonly count: number;
   readonly fields: readonly Field[];
-  /** The examples with these numbers (from 0), in this order. */
-  read(examples: Uint32Array): Batch | Promise<Batch>;
+  /**
+   * The examples with these numbers (from 0), in this order.
+   * @param spare a batch of as many that was read before and is of no use any more: its memory may be used again
+   */
+  read(examples: Uint32Array, spare?: Batch): Batch | Promise<Batch>;
   /** Where an example comes from, for messages: "houses.csv, row 17". */
   describe(example: number): string;
 }

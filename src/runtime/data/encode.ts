@@ -3,7 +3,7 @@ import type { ArrayColumn, ClassColumn, OneHotColumn } from "../../passes/prepro
 import type { HostTensor } from "../host-tensor.js";
 import { type BoundColumn, type BoundInput, placesOfTexts } from "./bound.js";
 import type { Field } from "./dataset.js";
-import { newTensor, type NumberType, putNumbers } from "./host-array.js";
+import { type NumberType, putNumbers, writableTensor } from "./host-array.js";
 import {
   type Block,
   elementsOf,
@@ -17,8 +17,11 @@ import {
 /** Makes the tensor of one input from stored rows. */
 export interface Encoder {
   readonly field: Field;
-  /** @param blocks the rows of each file */
-  read(blocks: readonly Block[], count: number): HostTensor;
+  /**
+   * @param blocks the rows of each file
+   * @param spare a tensor of no use any more, whose memory may be used again
+   */
+  read(blocks: readonly Block[], count: number, spare?: HostTensor): HostTensor;
 }
 
 /** The encoder of an input. */
@@ -68,14 +71,14 @@ function numbersEncoder({ name, type, shape, columns }: BoundNumbers): Encoder {
   let numbers = new Float64Array(0);
   return {
     field: { name, type, shape },
-    read(blocks, count) {
+    read(blocks, count, spare) {
       const length = count * width;
       if (numbers.length !== length) numbers = new Float64Array(length);
       for (const { file, write } of writers) {
         const block = blocks[file];
         if (block !== undefined) write(block, numbers, width);
       }
-      const tensor = newTensor(type, [count, ...shape]);
+      const tensor = writableTensor(type, [count, ...shape], spare);
       putNumbers(tensor, numbers, 0);
       return tensor;
     },
@@ -190,9 +193,9 @@ function arrayEncoder({ name, type, shape }: BoundNumbers, { file, stored }: Bou
   const scratch = new Float64Array(size);
   return {
     field: { name, type, shape },
-    read(blocks, count) {
-      const tensor = newTensor(type, [count, ...shape]);
+    read(blocks, count, spare) {
       const block = blocks[file];
+      const tensor = writableTensor(type, [count, ...shape], spare);
       if (block === undefined) return tensor;
       for (let index = 0; index < count; index++) {
         const elements = elementsOf(block, stored, index);

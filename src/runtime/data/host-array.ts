@@ -1,3 +1,4 @@
+import { isSameShape } from "../../graph/shapes/shape-math.js";
 import { elementCount } from "../../graph/tensor.js";
 import type { HostTensor, HostType } from "../host-tensor.js";
 
@@ -54,6 +55,19 @@ export function newTensor(type: NumberType, dims: readonly number[]): HostTensor
     case "bool":
       return { type, dims, data: new Uint8Array(length) };
   }
+}
+
+/** A tensor to write to, whatever is in it: the spare one where it is such, otherwise a new one. */
+export function writableTensor(
+  type: NumberType,
+  dims: readonly number[],
+  spare: HostTensor | undefined,
+): HostTensor<NumberType> {
+  return isOf(spare, type) && isSameShape(spare.dims, dims) ? spare : newTensor(type, dims);
+}
+
+function isOf(tensor: HostTensor | undefined, type: NumberType): tensor is HostTensor<NumberType> {
+  return tensor?.type === type;
 }
 
 /** Writes numbers to a tensor from a place on. 64-bit integers must be whole and safe. */

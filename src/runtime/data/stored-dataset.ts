@@ -21,12 +21,15 @@ export class StoredDataset implements Dataset {
     this.fields = this.#encoders.map(({ field }) => field);
   }
 
-  read(examples: Uint32Array): Batch {
+  read(examples: Uint32Array, spare?: Batch): Batch {
     const rows = new Uint32Array(examples.length);
     for (let index = 0; index < rows.length; index++) rows[index] = this.#rows[examples[index] ?? 0] ?? 0;
     const blocks = this.#stores.map((store) => store.block(rows));
     const batch: Record<string, HostTensor> = {};
-    for (const encoder of this.#encoders) batch[encoder.field.name] = encoder.read(blocks, rows.length);
+    for (const encoder of this.#encoders) {
+      const { name } = encoder.field;
+      batch[name] = encoder.read(blocks, rows.length, spare?.[name]);
+    }
     return batch;
   }
 
