@@ -12,7 +12,7 @@ import {
 } from "../src/index.js";
 import { dataOptions, descriptionOf, type GivenExamples, openData, openExamples } from "./data-options.js";
 import { type GivenLosses, lossOptions, lossSpecifications } from "./loss-options.js";
-import { metricTable } from "./metric-table.js";
+import { metricTable, withUnits } from "./metric-table.js";
 import { namesIn, number } from "./options.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
 
@@ -78,7 +78,11 @@ async function evaluateModel(options: EvaluateCommandOptions, terminal: Terminal
     if (data.dropped > 0) terminal.message("note", `left out ${data.dropped} examples with missing values`);
     for (const warning of warnings) terminal.message("warning", warning);
     const { examples, loss, metrics: values } = measured;
-    terminal.out(format === "json" ? `${JSON.stringify(measured)}\n` : metricTable({ examples, loss, ...values }));
+    terminal.out(
+      format === "json"
+        ? `${JSON.stringify(measured)}\n`
+        : metricTable({ examples, loss, ...withUnits(values, data.preprocessing) }),
+    );
   } finally {
     data.close();
   }
@@ -92,13 +96,19 @@ async function examplesFor(model: Model, options: EvaluateCommandOptions, termin
   if (text === undefined) {
     const given = { ...options, "validation-data": [], "validation-split": undefined, "no-shuffle": true };
     const data = await openData(contract, given, { seed: 0 });
-    return { dataset: data.training, dropped: data.dropped, close: () => data.close() };
+    return {
+      dataset: data.training,
+      dropped: data.dropped,
+      preprocessing: data.preprocessing,
+      close: () => data.close(),
+    };
   }
   const chosen = saidByModel.filter((name) => !notGiven.has(options[name]));
   if (chosen.length > 0) terminal.message("warning", `--${chosen.join(", --")}: the model says itself what to do`);
   const preprocessing = readPreprocessing(parsed(text, options.model), options.model);
   const inputs = contract.artifacts.eval?.inputs ?? [];
-  return applyPreprocessing(preprocessing, inputs, await openExamples(options), descriptionOf(options));
+  const data = await applyPreprocessing(preprocessing, inputs, await openExamples(options), descriptionOf(options));
+  return { dataset: data.dataset, dropped: data.dropped, preprocessing, close: () => data.close() };
 }
 
 function parsed(text: string, path: string): unknown {

@@ -1,4 +1,4 @@
-import { brief } from "../src/index.js";
+import { brief, type Preprocessing } from "../src/index.js";
 import { textTable } from "./text-table.js";
 
 /** Numbers by name, a line each; "n/a" for those that are not defined. */
@@ -11,4 +11,26 @@ export function metricTable(numbers: Readonly<Record<string, number>>): string {
     cells: [name, brief(value, 6)],
   }));
   return textTable(header, lines, undefined).replace(/^\s*\n/, "");
+}
+
+/**
+ * Metrics, and behind errors of a target that was standardized the same in the target's own unit: "mae" is followed by
+ * "mae (price)". Of several targets together there is no such number.
+ */
+export function withUnits(
+  metrics: Readonly<Record<string, number>>,
+  { tensors }: Preprocessing,
+): Readonly<Record<string, number>> {
+  const [target, ...others] = tensors.flatMap(({ role, columns }) => (role === "target" ? columns : []));
+  if (target === undefined || others.length > 0 || (target.kind !== "number" && target.kind !== "array"))
+    return metrics;
+  const [divide = 1, ...more] = [target.divide].flat();
+  if (divide === 1 || more.length > 0) return metrics;
+  return Object.fromEntries(
+    Object.entries(metrics).flatMap(([name, value]) =>
+      name === "mae" || name === "rmse"
+        ? [[name, value] as const, [`${name} (${target.column})`, value * Math.abs(divide)] as const]
+        : [[name, value] as const],
+    ),
+  );
 }

@@ -108,7 +108,7 @@ describe("train", () => {
     expect(told).toHaveLength(42);
     expect(told[0]).toMatch(/^epoch +1\/40 {2}loss \S+ {2}val \S+ {2}mae \S+ {2}r2 \S+ {2}/);
     expect(told.slice(-2)).toEqual(["wrote trained.onnx", "wrote report.html"]);
-    expect(stdout).toMatch(/^epoch +40\ntraining loss +\S+\nvalidation loss +\S+\nmae +\S+\nr2 +\S+\n$/);
+    expect(stdout).toMatch(/^epoch +40\ntraining loss +\S+\nvalidation loss +\S+\nmae +\S+\nmae \(price\) +\S+\nr2 +\S+\n$/);
 
     const events = jsonLines(bytes("run.jsonl").toString());
     const epochs = events.filter(({ event }) => event === "epoch");
@@ -278,6 +278,27 @@ describe("train", () => {
       );
       // Of standardized targets as of those in their own unit.
       expect(after?.metrics["r2"]).toBeCloseTo(before?.metrics["r2"] ?? NaN, 4);
+    }
+  });
+
+  it("shows errors in the unit of a standardized target, which are those of the folded model", async () => {
+    await run("new", "mlp", "2-4-1", "-o", "two.onnx", "--quiet");
+    const table = ["--data", "houses.csv", "--loss", "mse", "--missing", "drop", "--quiet"];
+    const how = ["--target", "price", "--features", "area,rooms", "--standardize", "--standardize-target"];
+    const training = [...table, ...how, "--validation-data", "houses.csv", "--epochs", "1", "--metrics", "mae,rmse"];
+    const { stdout } = await run("train", "two.onnx", ...training, "-o", "scaled.onnx");
+    await run("train", "two.onnx", ...training, "--fold-preprocessing", "-o", "folded.onnx");
+    const folded = ["--target", "price", "--features", "area,rooms", "--metrics", "mae,rmse"];
+    const own = await run("evaluate", "folded.onnx", ...table, ...folded);
+    const scaled = await run("evaluate", "scaled.onnx", ...table, "--metrics", "mae,rmse");
+    const shown = (text: string, name: string) =>
+      Number(text.split("\n").flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length)] : []))[0]);
+    for (const name of ["mae", "rmse"]) {
+      expect(own.stdout).not.toContain(`${name} (`);
+      for (const text of [stdout, scaled.stdout]) {
+        expect(shown(text, `${name} (price)`) / shown(own.stdout, name)).toBeCloseTo(1, 3);
+        expect(shown(text, `${name} (price)`)).not.toBeCloseTo(shown(text, name), 1);
+      }
     }
   });
 

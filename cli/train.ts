@@ -22,7 +22,7 @@ import {
 } from "../src/index.js";
 import { dataOptions, type GivenData, openData } from "./data-options.js";
 import { interruptible, Interrupted } from "./interrupt.js";
-import { metricTable } from "./metric-table.js";
+import { metricTable, withUnits } from "./metric-table.js";
 import { file, number } from "./options.js";
 import { requireOutputFile } from "./output-file.js";
 import { type CommonOptions, processTerminal, type Terminal } from "./terminal.js";
@@ -145,7 +145,7 @@ async function trainModel(options: TrainCommandOptions, terminal: Terminal): Pro
         writeFile(options.report, reportOf(path, model, result, reporter.events, training, options));
         terminal.message("note", `wrote ${options.report}`);
       }
-      terminal.out(outcome(result, options.format));
+      terminal.out(outcome(result, preprocessing, options.format));
       if (result.reason === "aborted")
         throw new Interrupted(`after step ${result.step}; the weights so far are in ${output}`);
     } finally {
@@ -225,7 +225,11 @@ function reportOf(
 }
 
 /** The loss and metrics of the weights that were kept; after an interruption, those of the last whole epoch before it. */
-function outcome({ history, restoredEpoch, step, reason }: TrainingResult, format: "table" | "json"): string {
+function outcome(
+  { history, restoredEpoch, step, reason }: TrainingResult,
+  preprocessing: Preprocessing,
+  format: "table" | "json",
+): string {
   const kept = history.find(({ epoch }) => epoch === restoredEpoch) ?? history.at(-1);
   const { epoch = 0, loss = Number.NaN, validationLoss, metrics = {} } = kept ?? {};
   if (format === "json") {
@@ -235,6 +239,6 @@ function outcome({ history, restoredEpoch, step, reason }: TrainingResult, forma
     [reason === "aborted" ? "last whole epoch" : "epoch"]: epoch,
     "training loss": loss,
     ...(validationLoss === undefined ? {} : { "validation loss": validationLoss }),
-    ...metrics,
+    ...withUnits(metrics, preprocessing),
   });
 }
