@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { classesOf, readPreprocessing } from "../../passes/preprocessing/preprocessing.js";
@@ -89,6 +90,21 @@ describe("columns of a table", () => {
     const empty = memorySource("e.csv", { a: numbers(), b: numbers(), y: numbers() });
     await expect(assemble(x2, [empty], { target: "y" })).rejects.toThrow("e.csv: has no rows");
   });
+});
+
+test("what docs/training.md says of caadam.preprocessing is what is done", async () => {
+  const text = readFileSync(new URL("../../../docs/training.md", import.meta.url), "utf8");
+  const json: unknown = JSON.parse(/```json\n([^]*?)\n```/.exec(text)?.[1] ?? "");
+  const inputs = [feature("x", ["batch", 3]), target(["batch", 1])] as const;
+  const table = memorySource("houses.csv", {
+    area: numbers(70, Number.NaN),
+    city: texts("Oslo", "Bonn"),
+    price: numbers(250, 400),
+  });
+  const preprocessing = readPreprocessing(json, "docs/training.md");
+  const { dataset } = await applyPreprocessing(preprocessing, inputs, [table]);
+  expect(await values(dataset, "x")).toEqual([1, 0, 1, -0.25, 1, 0]);
+  expect(await values(dataset, "target")).toEqual([-0.5, 1]);
 });
 
 describe("standardization", () => {
