@@ -8,16 +8,23 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { writeFile } from "../dist/src/index.js";
+import { InputError, writeFile } from "../dist/src/index.js";
+import { chosen } from "./training/chosen.mjs";
 import { machineOf, peakOf } from "./training/machine.mjs";
 import { PeerProcess } from "./training/peer-process.mjs";
-import { allPeers, chosenPeers, folderOf, ours } from "./training/peers.mjs";
+import { allPeers, folderOf, ours } from "./training/peers.mjs";
 import { measureStarts } from "./training/starts.mjs";
 import { measureSteps } from "./training/steps.mjs";
 import { failures, millisecondsTable, ratioTable, startTable } from "./training/tables.mjs";
-import { chosenWorkloads, exportWorkloads, isUpdate } from "./training/workloads.mjs";
+import { exportWorkloads, isUpdate, workloads as allWorkloads } from "./training/workloads.mjs";
 
 const SECTIONS = /** @type {const} */ (["steps", "starts"]);
+
+process.on("uncaughtException", (error) => {
+  const isInput = error instanceof InputError || ("code" in error && String(error.code).startsWith("ERR_PARSE_ARGS"));
+  note(isInput ? `error: ${error.message}` : (error.stack ?? error.message));
+  process.exit(isInput ? 2 : 1);
+});
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +43,8 @@ const { values } = parseArgs({
   },
 });
 for (const section of values.section) {
-  if (!SECTIONS.some((known) => known === section)) throw new Error(`--section is ${SECTIONS.join(" or ")}`);
+  if (!SECTIONS.some((known) => known === section))
+    throw new InputError(`--section ${section}`, `is not ${SECTIONS.join(" or ")}`);
 }
 
 const start = performance.now();
@@ -45,8 +53,8 @@ const threads = positive("--threads", values.threads ?? String(Math.min(2, machi
 const rounds = positive("--rounds", values.rounds);
 const places = { cache: values.cache, python: process.env["PYTHON"] ?? "python3" };
 const folder = folderOf(places.cache);
-const workloads = chosenWorkloads(values.workload);
-const peers = chosenPeers(allPeers(places), values.peer);
+const workloads = chosen("workload", allWorkloads, values.workload);
+const peers = chosen("peer", allPeers(places), values.peer);
 
 exportWorkloads(folder, workloads, places.python);
 if (machine.load > 0.5) {
@@ -125,7 +133,7 @@ function versionLine() {
 /** @param {string} option @param {string} text */
 function positive(option, text) {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`${option} takes a whole number from 1`);
+  if (!Number.isInteger(number) || number < 1) throw new InputError(`${option} ${text}`, "is no whole number from 1");
   return number;
 }
 

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import picomatch from "picomatch";
 
 /**
  * @typedef {{
@@ -58,16 +57,6 @@ export function allPeers({ cache, python }) {
     inNode("tfjs", "TensorFlow.js (wasm)"),
     inNode("jax-js", "jax-js (wasm)"),
   ];
-}
-
-/** @param {readonly Peer[]} peers @param {readonly string[]} patterns */
-export function chosenPeers(peers, patterns) {
-  if (patterns.length === 0) return peers;
-  for (const pattern of patterns) {
-    if (peers.some(({ name }) => picomatch.isMatch(name, pattern))) continue;
-    throw new Error(`no peer matches ${pattern}: there are ${peers.map(({ name }) => name).join(", ")}`);
-  }
-  return peers.filter(({ name }) => picomatch.isMatch(name, [...patterns]));
 }
 
 /** Of exported workloads. @param {string} cache */

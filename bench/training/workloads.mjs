@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import picomatch from "picomatch";
 import { z } from "zod";
 
 const trained = z.object({
@@ -54,16 +53,6 @@ export const workloads = z.array(z.union([updated, trained])).parse(JSON.parse(r
 /** @param {Workload} workload @returns {workload is UpdateWorkload} */
 export function isUpdate(workload) {
   return "layers" in workload.network;
-}
-
-/** Those whose names match one of the patterns; all without patterns. @param {readonly string[]} patterns */
-export function chosenWorkloads(patterns) {
-  if (patterns.length === 0) return workloads;
-  for (const pattern of patterns) {
-    if (workloads.some(({ name }) => picomatch.isMatch(name, pattern))) continue;
-    throw new Error(`no workload matches ${pattern}: there are ${workloads.map(({ name }) => name).join(", ")}`);
-  }
-  return workloads.filter(({ name }) => picomatch.isMatch(name, [...patterns]));
 }
 
 /** @param {string} name */

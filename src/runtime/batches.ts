@@ -51,7 +51,7 @@ async function* batchesOf(data: Dataset, options: Omit<EpochOptions, "countedBy"
   const { epoch, batchSize, seed, shuffle, skip, isFixed, inUse } = options;
   const order = epochOrder(data.count, { seed, epoch, shuffle });
   const end = isFixed ? data.count - (data.count % batchSize) : data.count;
-  // New memory for every batch would be half of what a training of a small network leaves to be collected.
+  // New arrays for every batch would make V8 collect all of its memory again and again.
   const recent: Batch[] = [];
   for (let start = skip * batchSize; start < end; start += batchSize) {
     const examples = order.subarray(start, Math.min(start + batchSize, end));

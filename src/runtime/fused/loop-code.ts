@@ -40,16 +40,16 @@ const operations: Readonly<Record<ElementOperator, VectorOperation>> = {
 /** How WebAssembly calls the types of numbers. */
 const wasmTypeOf: Readonly<Record<FloatType, "f32" | "f64">> = { float32: "f32", float64: "f64" };
 
-/** The least numbers that are normal: processors take several times as long for those below, whose leading bits are zeros. */
+/** The least numbers that are normal: with subnormal ones below, the loop takes twice as long. */
 const leastNormal: Readonly<Record<FloatType, Code>> = { float32: f32Const(2 ** -126), float64: f64Const(2 ** -1022) };
 
 /**
  * A function of the addresses of a loop's arrays, of how many bytes of each it is to go through, and of the loop's
  * numbers. Each element is read once and written once.
  *
- * A first moment below {@link leastNormal} is written as 0, and so is a second moment that is below where the first one
- * is: what a gradient that has become 0 leaves behind, as of units that no longer respond, would otherwise stay there.
- * No parameter notices, unless it is as small itself.
+ * A first moment below {@link leastNormal} is written as 0, and where it is, so is a second moment below it: what is left
+ * of gradients that have become 0, as of units that no longer respond, would otherwise stay subnormal. No parameter
+ * notices, unless it is as small itself.
  */
 export function loopFunction(
   name: string,
