@@ -108,7 +108,9 @@ describe("train", () => {
     expect(told).toHaveLength(42);
     expect(told[0]).toMatch(/^epoch +1\/40 {2}loss \S+ {2}val \S+ {2}mae \S+ {2}r2 \S+ {2}/);
     expect(told.slice(-2)).toEqual(["wrote trained.onnx", "wrote report.html"]);
-    expect(stdout).toMatch(/^epoch +40\ntraining loss +\S+\nvalidation loss +\S+\nmae +\S+\nmae \(price\) +\S+\nr2 +\S+\n$/);
+    expect(stdout).toMatch(
+      /^epoch +40\ntraining loss +\S+\nvalidation loss +\S+\nmae +\S+\nmae \(price\) +\S+\nr2 +\S+\n$/,
+    );
 
     const events = jsonLines(bytes("run.jsonl").toString());
     const epochs = events.filter(({ event }) => event === "epoch");
