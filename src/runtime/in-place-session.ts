@@ -63,8 +63,8 @@ export class InPlaceSession {
 /** Outputs of a run, with null for those that have no memory yet. */
 type Fetches = Readonly<Record<string, Tensor | null>>;
 
-/** To throw and catch what the binding says takes as long (8 µs) as to copy so many outputs, and as these bytes. */
-const [FEW_OUTPUTS, FEW_BYTES] = [4, 2 ** 15];
+/** To throw and catch what the binding says takes as long (8 µs) as to copy so many outputs, these bytes, and to collect the copies. */
+const [FEW_OUTPUTS, FEW_BYTES] = [4, 2 ** 14];
 
 /** How a run ends that gives a sequence. */
 interface Ending {
