@@ -1,4 +1,4 @@
-import { brief, type Preprocessing } from "../src/index.js";
+import { brief, metrics, type Preprocessing } from "../src/index.js";
 import { textTable } from "./text-table.js";
 
 /** Numbers by name, a line each; "n/a" for those that are not defined. */
@@ -18,19 +18,18 @@ export function metricTable(numbers: Readonly<Record<string, number>>): string {
  * "mae (price)". Of several targets together there is no such number.
  */
 export function withUnits(
-  metrics: Readonly<Record<string, number>>,
+  numbers: Readonly<Record<string, number>>,
   { tensors }: Preprocessing,
 ): Readonly<Record<string, number>> {
   const [target, ...others] = tensors.flatMap(({ role, columns }) => (role === "target" ? columns : []));
   if (target === undefined || others.length > 0 || (target.kind !== "number" && target.kind !== "array"))
-    return metrics;
+    return numbers;
   const [divide = 1, ...more] = [target.divide].flat();
-  if (divide === 1 || more.length > 0) return metrics;
-  return Object.fromEntries(
-    Object.entries(metrics).flatMap(([name, value]) =>
-      name === "mae" || name === "rmse"
-        ? [[name, value] as const, [`${name} (${target.column})`, value * Math.abs(divide)] as const]
-        : [[name, value] as const],
-    ),
-  );
+  if (divide === 1 || more.length > 0) return numbers;
+  const shown: Record<string, number> = {};
+  for (const [name, value] of Object.entries(numbers)) {
+    shown[name] = value;
+    if (metrics.get(name)?.isInTargetUnit === true) shown[`${name} (${target.column})`] = value * Math.abs(divide);
+  }
+  return shown;
 }

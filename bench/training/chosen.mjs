@@ -11,11 +11,10 @@ import { InputError } from "../../dist/src/index.js";
  */
 export function chosen(kind, named, patterns) {
   if (patterns.length === 0) return named;
-  const matches = picomatch([...patterns]);
   for (const pattern of patterns) {
     if (named.some(({ name }) => picomatch.isMatch(name, pattern))) continue;
     const remedy = `there are ${named.map(({ name }) => name).join(", ")}`;
     throw new InputError(`--${kind} ${pattern}`, `matches no ${kind}`, remedy);
   }
-  return named.filter(({ name }) => matches(name));
+  return named.filter(({ name }) => picomatch.isMatch(name, [...patterns]));
 }

@@ -63,7 +63,10 @@ export class InPlaceSession {
 /** Outputs of a run, with null for those that have no memory yet. */
 type Fetches = Readonly<Record<string, Tensor | null>>;
 
-/** To throw and catch what the binding says takes as long (8 µs) as to copy so many outputs, these bytes, and to collect the copies. */
+/**
+ * To throw and catch what the binding says takes as long (8 µs) as to copy so many outputs and these bytes, and to
+ * collect the copies.
+ */
 const [FEW_OUTPUTS, FEW_BYTES] = [4, 2 ** 14];
 
 /** How a run ends that gives a sequence. */

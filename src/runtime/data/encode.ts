@@ -194,8 +194,8 @@ function arrayEncoder({ name, type, shape }: BoundNumbers, { file, stored }: Bou
   return {
     field: { name, type, shape },
     read(blocks, count, spare) {
-      const block = blocks[file];
       const tensor = writableTensor(type, [count, ...shape], spare);
+      const block = blocks[file];
       if (block === undefined) return tensor;
       for (let index = 0; index < count; index++) {
         const elements = elementsOf(block, stored, index);

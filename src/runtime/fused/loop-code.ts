@@ -104,7 +104,7 @@ export function loopFunction(
     ...v128Store(0),
   ]);
   const advanced = (local: number, operation: Code) => [...localGet(local), ...i32Const(VECTOR_BYTES), ...operation];
-  // The end of the loop is behind all of it: only then does V8 make vectors of the numbers in front of it, and not each time.
+  // The loop ends behind all that it does: only then does V8 make vectors of the numbers once, in front of it.
   const iteration = [
     ...loads,
     ...arithmetic,

@@ -5,6 +5,7 @@ import type { Metric } from "./metric.js";
 export const meanAbsoluteError: Metric = {
   summary: "mean absolute error",
   better: "lower",
+  isInTargetUnit: true,
   tasks: ["numbers"],
   create: (context) => ofDifferences(context, ({ absolute, count }) => absolute / count),
 };

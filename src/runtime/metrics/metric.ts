@@ -26,6 +26,8 @@ export interface Metric {
   /** For help texts. */
   readonly summary: string;
   readonly better: "higher" | "lower";
+  /** Whether it has the unit of the targets, and scales as they do. */
+  readonly isInTargetUnit?: boolean;
   /** The losses that it fits. */
   readonly tasks: readonly Task[];
   readonly create: (context: MetricContext) => Measurement;

@@ -5,6 +5,7 @@ import type { Metric } from "./metric.js";
 export const rootMeanSquaredError: Metric = {
   summary: "root mean squared error",
   better: "lower",
+  isInTargetUnit: true,
   tasks: ["numbers"],
   create: (context) => ofDifferences(context, ({ squared, count }) => Math.sqrt(squared / count)),
 };
